@@ -1,0 +1,36 @@
+# make run: set up, materialize the examples, serve the UI.   make test: run the tests.
+
+PYTHON ?= python3
+PORT ?= 3000
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.PHONY: run test lint build promises benchmark clean
+
+run: build
+	@$(BIN)/seedbed serve --port $(PORT)
+
+build: $(READY)
+	@$(BIN)/seedbed build --all
+
+test: $(READY)
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/pyright
+	@$(BIN)/pytest -n auto
+
+promises: $(READY)
+	@SEEDBED_PROMISES=full $(BIN)/pytest tests/promises -p no:xdist -s
+
+benchmark: $(READY)
+	@$(BIN)/python -m benchmarks
+
+$(READY): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed")'
+	@test -d $(VENV) || $(PYTHON) -m venv $(VENV)
+	@echo "installing from requirements.lock (about two minutes the first time)"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $(READY)
+
+clean:
+	rm -rf $(VENV) store .dagster/history .dagster/storage

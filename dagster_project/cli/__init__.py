@@ -1,0 +1,35 @@
+"""The command `seedbed`: the same verbs for people who live in a terminal."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+
+def main() -> None:
+    """Run the command; a user sees messages, never a traceback, unless SEEDBED_DEBUG is set."""
+    os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
+    from dagster_project.cli.app import app
+    from dagster_project.cli.console import errors
+    from dagster_project.errors import SeedbedError
+
+    try:
+        app()
+    except SeedbedError as error:
+        errors.print(f"[bold red]error[/] {error}", markup=True, highlight=False)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        errors.print("interrupted; what was published before stays")
+        sys.exit(130)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+    except Exception as error:
+        if os.environ.get("SEEDBED_DEBUG"):
+            raise
+        errors.print(
+            f"[bold red]unexpected error[/] {type(error).__name__}: {error}\n"
+            "This is a defect; set SEEDBED_DEBUG=1 to see where it happened.",
+            highlight=False,
+        )
+        sys.exit(2)

@@ -1,0 +1,339 @@
+"""Opens a recipe's inputs: upstream snapshots where they are, external rows landed first."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import polars as pl
+
+from dagster_project.engine.batch import DISPOSITIONS, dispositions, identified
+from dagster_project.engine.chunk import Chunk
+from dagster_project.engine.plan import Plan, RunStopped
+from dagster_project.identity import digest
+from dagster_project.operators.acquire.block import Reader
+from dagster_project.operators.acquire.conform import conform, unify_schemas
+from dagster_project.operators.acquire.files import FilesReader, ReadLimits
+from dagster_project.operators.acquire.huggingface import HuggingFaceReader
+from dagster_project.operators.acquire.python_source import PythonReader
+from dagster_project.recipe.model import (
+    FilesInput,
+    HuggingFaceInput,
+    Input,
+    PythonInput,
+    SqlInput,
+    VersionInput,
+)
+from dagster_project.engine.sql_source import SqlReader
+from dagster_project.warehouse.connect import open_snapshot
+from dagster_project.warehouse.failpoints import failpoint
+from dagster_project.warehouse.landing import (
+    LandedBlock,
+    LandedFile,
+    LandedSource,
+    block_folder,
+    find_block,
+    land_block,
+    land_source,
+)
+from dagster_project.warehouse.manifest import InputReference
+from dagster_project.warehouse.publish import current
+from dagster_project.warehouse.schema import LANDING_STEP
+from dagster_project.warehouse.store import Store
+from dagster_project.workspace import VersionName, Workspace
+
+CHUNK_ROWS = 65_536
+CHUNK_BYTES = 32 * 2**20
+"""A chunk is what is in memory at once: at most so many rows, of about so many bytes."""
+
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class OpenInput:
+    """An input, ready to be read.
+
+    Attributes:
+        number: its position in the recipe.
+        name: as in the recipe.
+        schema: its columns.
+        chunks: its readable rows.
+        rows: all of its rows, unreadable ones too.
+        unreadable: `DISPOSITIONS` of records that could not be read.
+        reference: what the manifest says of it.
+        record: its line in the snapshot's `inputs`.
+        files: its lines in the snapshot's `input_files`.
+    """
+
+    number: int
+    name: str
+    schema: pl.Schema
+    chunks: list[Chunk]
+    rows: int
+    unreadable: pl.DataFrame
+    reference: InputReference
+    record: dict
+    files: list[dict]
+
+
+def open_inputs(plan: Plan, workspace: Workspace, store: Store, say: Progress) -> list[OpenInput]:
+    """Open all inputs of a plan, in order.
+
+    Raises:
+        RunStopped: when an upstream version has no published snapshot, or too many records of an
+            input could not be read.
+        InputError: when an input cannot be read at all.
+    """
+    return [
+        _open(plan, number, name, source, workspace, store, say)
+        for number, (name, source) in enumerate(plan.declared.recipe.inputs.items())
+    ]
+
+
+def _open(
+    plan: Plan,
+    number: int,
+    name: str,
+    source: Input,
+    workspace: Workspace,
+    store: Store,
+    say: Progress,
+) -> OpenInput:
+    if isinstance(source, VersionInput):
+        return _open_version(plan, number, name, source, store)
+    reader, kind, reference = _reader(plan, name, source, workspace, store)
+    say(f"landing {name}: {reference}")
+    landed = _land(store, reader)
+    opened = _open_landed(number, name, source, landed, store, kind, reference)
+    _limit_unreadable(plan, name, opened)
+    return opened
+
+
+def _open_version(
+    plan: Plan, number: int, name: str, source: VersionInput, store: Store
+) -> OpenInput:
+    upstream = VersionName.parse(source.version)
+    manifest = current(store, upstream)
+    if manifest is None:
+        raise RunStopped(
+            f"{plan.name}: input {name} is {upstream}, which has no published snapshot yet; "
+            f"materialize {upstream} first"
+        )
+    connection = open_snapshot(store, upstream, manifest.snapshot_id)
+    with connection:
+        schema = connection.sql("SELECT * EXCLUDE (row_id) FROM snapshot.rows LIMIT 0").pl().schema
+        per_row = manifest.size / max(manifest.rows, 1)
+        size = CHUNK_ROWS
+        while size > 1024 and size * per_row > CHUNK_BYTES:
+            size //= 2
+        pieces = connection.execute(
+            f"SELECT row_id // {size}, count(*), md5(string_agg(content_hash, ',' ORDER BY row_id))"
+            " FROM snapshot.row_hashes GROUP BY 1 ORDER BY 1"
+        ).fetchall()
+
+    def loader(first: int) -> Callable[[], pl.DataFrame]:
+        def load() -> pl.DataFrame:
+            with open_snapshot(store, upstream, manifest.snapshot_id) as reading:
+                data = reading.sql(
+                    "SELECT * EXCLUDE (row_id) FROM snapshot.rows WHERE row_id BETWEEN "
+                    f"{first} AND {first + size - 1} ORDER BY row_id"
+                ).pl()
+            return identified(data, number, first)
+
+        return load
+
+    kinds = [[column, str(kind)] for column, kind in schema.items()]
+    chunks = [
+        Chunk(digest(["version", number, part * size, hashed, kinds]), number, rows, loader(part * size))
+        for part, rows, hashed in pieces
+    ]
+    return OpenInput(
+        number=number,
+        name=name,
+        schema=schema,
+        chunks=chunks,
+        rows=manifest.rows,
+        unreadable=pl.DataFrame(schema=DISPOSITIONS),
+        reference=InputReference(
+            name=name,
+            version=str(upstream),
+            snapshot_id=manifest.snapshot_id,
+            content_id=manifest.content_id,
+        ),
+        record=_record(
+            number,
+            name,
+            "version",
+            str(upstream),
+            source,
+            manifest.content_id,
+            manifest.rows,
+            snapshot_id=manifest.snapshot_id,
+        ),
+        files=[],
+    )
+
+
+def _reader(
+    plan: Plan, name: str, source: Input, workspace: Workspace, store: Store
+) -> tuple[Reader, str, str]:
+    """The reader of an external input, its kind, and what a person calls it."""
+    if isinstance(source, FilesInput):
+        limits = plan.declared.recipe.limits
+        reader = FilesReader(
+            workspace.root,
+            source.files,
+            source.format,
+            source.columns,
+            ReadLimits(max_line_bytes=limits.max_line_bytes, max_expansion=limits.max_expansion),
+        )
+        return reader, "files", ", ".join(source.files)
+    if isinstance(source, HuggingFaceInput):
+        reader = HuggingFaceReader(
+            source.huggingface, source.config, source.split, source.revision
+        )
+        return reader, "huggingface", f"{source.huggingface} [{source.split}]"
+    if isinstance(source, PythonInput):
+        file, _, function = source.python.partition(":")
+        path = plan.declared.folder / file
+        label = f"{plan.name.dataset}/{source.python}"
+        return PythonReader(path, function, source.params, label), "python", label
+    assert isinstance(source, SqlInput)
+    versions = [VersionName.parse(version) for version in source.versions]
+    return SqlReader(store, source.sql, versions, name), "sql", source.sql
+
+
+def _land(store: Store, reader: Reader) -> LandedSource:
+    blocks: list[LandedBlock] = []
+    for block in reader.blocks():
+        landed = find_block(store, block.key)
+        if landed is None:
+            records = block.parse()
+            landed = land_block(store, block.key, records.parsed, records.origin)
+            failpoint("block_landed")
+        blocks.append(landed)
+    files = [
+        LandedFile(name=file.name, uri=file.uri, sha256=file.sha256, size=file.size)
+        for file in reader.files()
+    ]
+    source = land_source(store, blocks, files)
+    failpoint("source_landed")
+    return source
+
+
+def _open_landed(
+    number: int,
+    name: str,
+    source: Input,
+    landed: LandedSource,
+    store: Store,
+    kind: str,
+    reference: str,
+) -> OpenInput:
+    paths = [block_folder(store, block.key) for block in landed.blocks]
+    schema = unify_schemas(pl.read_parquet_schema(path / "parsed.parquet") for path in paths)
+    kinds = [[column, str(type_)] for column, type_ in schema.items()]
+
+    def loader(block: LandedBlock, path: Path) -> Callable[[], pl.DataFrame]:
+        def load() -> pl.DataFrame:
+            data = conform(pl.read_parquet(path / "parsed.parquet"), schema)
+            batch = identified(data, number, block.first_row)
+            if block.unreadable:
+                error = pl.read_parquet(path / "origin.parquet", columns=["error"])["error"]
+                batch = batch.filter(error.is_null())
+            return batch
+
+        return load
+
+    chunks = [
+        Chunk(
+            digest(["landed", number, block.first_row, block.key, kinds]),
+            number,
+            block.rows - block.unreadable,
+            loader(block, path),
+        )
+        for block, path in zip(landed.blocks, paths, strict=True)
+    ]
+    unreadable = [
+        _unreadable(pl.read_parquet(path / "origin.parquet"), number, block.first_row)
+        for block, path in zip(landed.blocks, paths, strict=True)
+        if block.unreadable
+    ]
+    return OpenInput(
+        number=number,
+        name=name,
+        schema=schema,
+        chunks=chunks,
+        rows=landed.rows,
+        unreadable=pl.concat([pl.DataFrame(schema=DISPOSITIONS), *unreadable]),
+        reference=InputReference(
+            name=name, source_id=landed.source_id, content_id=landed.content_id
+        ),
+        record=_record(number, name, kind, reference, source, landed.content_id, landed.rows),
+        files=[{"input": number, **file.model_dump()} for file in landed.files],
+    )
+
+
+def _unreadable(origin: pl.DataFrame, number: int, first_row: int) -> pl.DataFrame:
+    rows = identified(origin, number, first_row).filter(pl.col("error").is_not_null())
+    return dispositions(
+        rows,
+        LANDING_STEP,
+        "quarantined",
+        error=pl.format("{}:{}: {}", "file", "line", "error"),
+        content=pl.coalesce("raw", pl.col("raw_bytes").bin.encode("base64")),
+    )
+
+
+def _limit_unreadable(plan: Plan, name: str, opened: OpenInput) -> None:
+    bad, limit = opened.unreadable.height, plan.declared.recipe.limits.quarantine
+    if bad > limit * opened.rows:
+        shown = "\n  ".join(opened.unreadable["error"].head(3))
+        raise RunStopped(
+            f"{plan.name}: {bad:,} of {opened.rows:,} records of input {name} cannot be read, more "
+            f"than the limit of {limit:.2%}. Nothing is published; every record is kept as it was "
+            f"found. Mend the file, or raise `limits: {{quarantine: …}}`. First of them:\n  {shown}"
+        )
+
+
+def _record(
+    number: int,
+    name: str,
+    kind: str,
+    reference: str,
+    source: Input,
+    content_id: str,
+    rows: int,
+    snapshot_id: str | None = None,
+) -> dict:
+    return {
+        "input": number,
+        "name": name,
+        "kind": kind,
+        "reference": reference,
+        "snapshot_id": snapshot_id,
+        "content_id": content_id,
+        "licence": source.licence,
+        "row_count": rows,
+        "fetched_at": datetime.now(UTC).replace(tzinfo=None),
+    }
+
+
+def first_rows(chunks: list[Chunk], limit: int) -> Iterator[Chunk]:
+    """Chunks of the first `limit` rows, for a trial."""
+    for chunk in chunks:
+        if limit <= 0:
+            return
+        if chunk.rows > limit:
+            yield _head(chunk, limit)
+            return
+        yield chunk
+        limit -= chunk.rows
+
+
+def _head(chunk: Chunk, limit: int) -> Chunk:
+    return Chunk(
+        digest([chunk.key, "head", limit]), chunk.input, limit, lambda: chunk.load().head(limit)
+    )

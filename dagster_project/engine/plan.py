@@ -1,0 +1,250 @@
+"""From a recipe to a plan: operators with their parameters, in stages, and the recipe's identity."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from dagster_project.errors import SeedbedError
+from dagster_project.identity import code_digest, digest, library_versions
+from dagster_project.operators.base import Operator, RelationOperator
+from dagster_project.operators.registry import (
+    OperatorFileBroken,
+    built_in_operators,
+    operators_beside,
+)
+from dagster_project.recipe.loading import DeclaredVersion
+from dagster_project.recipe.model import PythonInput, Step
+from dagster_project.recipe.problems import DeclarationError, Problem, problems_of
+from dagster_project.workspace import VersionName
+
+SEMANTICS = 1
+"""Raised when the engine itself would give other rows for the same operators and inputs."""
+
+MAX_STEPS = 64
+"""Steps that changed a row are bits of a 64-bit integer in `lineage`."""
+
+
+class RunStopped(SeedbedError):
+    """A run that stopped on purpose: a limit was passed or the rows do not fit the recipe."""
+
+
+@dataclass(frozen=True)
+class PlannedStep:
+    """One step with its operator.
+
+    Attributes:
+        number: over the whole recipe, from 0: first each input's own steps, then the joined ones.
+        name: unique in the recipe.
+        operator: with its parameters.
+        input: the input whose rows it sees; None for the joined rows.
+        code_hash: of the operator's code.
+    """
+
+    number: int
+    name: str
+    operator: Operator
+    input: str | None
+    code_hash: str
+
+    @property
+    def identity(self) -> dict:
+        """All that can change what the step does."""
+        return {
+            "number": self.number,
+            "operator": type(self.operator).operator_name(),
+            "parameters": self.operator.model_dump(mode="json"),
+            "code": self.code_hash,
+            "libraries": library_versions(("polars", *self.operator.libraries)),
+        }
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Consecutive row steps that run in one pass, or one relation step."""
+
+    steps: tuple[PlannedStep, ...]
+
+    @property
+    def relation(self) -> RelationOperator | None:
+        """The relation operator, if this is a relation stage."""
+        operator = self.steps[0].operator if self.steps else None
+        return operator if isinstance(operator, RelationOperator) else None
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How to build one version.
+
+    Attributes:
+        declared: the recipe and where it stands.
+        input_steps: row steps of each input's own, by input name.
+        stages: stages of the joined rows; the first is a row stage, perhaps an empty one.
+        recipe_id: identity of everything declared that can change the result.
+    """
+
+    declared: DeclaredVersion
+    input_steps: Mapping[str, tuple[PlannedStep, ...]]
+    stages: tuple[Stage, ...]
+    recipe_id: str
+
+    @property
+    def name(self) -> VersionName:
+        """The version's name."""
+        return self.declared.name
+
+    @property
+    def steps(self) -> list[PlannedStep]:
+        """All steps in the order of their numbers."""
+        own = [step for steps in self.input_steps.values() for step in steps]
+        return own + [step for stage in self.stages for step in stage.steps]
+
+
+def plan(declared: DeclaredVersion) -> Plan:
+    """Plan a recipe.
+
+    Raises:
+        DeclarationError: with every problem: unknown operators and parameters, wrong values, names
+            used twice, too many steps, a Python file that is missing or broken.
+    """
+    problems: list[Problem] = []
+    catalogue = dict(built_in_operators())
+    try:
+        catalogue |= operators_beside(declared.folder)
+    except OperatorFileBroken as error:
+        problems.append(declared.problem(("steps",), str(error)))
+    resolver = _Resolver(declared, catalogue, problems)
+    input_steps: dict[str, tuple[PlannedStep, ...]] = {}
+    for name, source in declared.recipe.inputs.items():
+        input_steps[name] = resolver.resolve(source.steps, ("inputs", name, "steps"), name)
+        for index, step in enumerate(input_steps[name]):
+            if isinstance(step.operator, RelationOperator):
+                problems.append(
+                    declared.problem(
+                        ("inputs", name, "steps", index),
+                        f"{type(step.operator).operator_name()} needs all rows; put it under the "
+                        "recipe's own `steps`, or in a version of its own",
+                    )
+                )
+        if isinstance(source, PythonInput):
+            path = _python_file(declared, source)
+            if not path.is_file():
+                problems.append(
+                    declared.problem(("inputs", name, "python"), "no such file", found=str(path))
+                )
+    joined = resolver.resolve(declared.recipe.steps, ("steps",), None)
+    if resolver.number > MAX_STEPS:
+        problems.append(
+            declared.problem(
+                ("steps",),
+                f"{resolver.number} steps; at most {MAX_STEPS}: split the recipe into two versions",
+            )
+        )
+    if problems:
+        raise DeclarationError(problems)
+    return Plan(declared, input_steps, _stages(joined), _recipe_id(declared, input_steps, joined))
+
+
+class _Resolver:
+    def __init__(
+        self,
+        declared: DeclaredVersion,
+        catalogue: Mapping[str, type[Operator]],
+        problems: list[Problem],
+    ) -> None:
+        self.declared, self.catalogue, self.problems = declared, catalogue, problems
+        self.number = 0
+        self.names: set[str] = set()
+
+    def resolve(
+        self, steps: tuple[Step, ...], at: tuple[str, ...], input_name: str | None
+    ) -> tuple[PlannedStep, ...]:
+        resolved = [
+            self._resolve_one(step, (*at, index), input_name) for index, step in enumerate(steps)
+        ]
+        return tuple(step for step in resolved if step is not None)
+
+    def _resolve_one(
+        self, step: Step, at: tuple[str | int, ...], input_name: str | None
+    ) -> PlannedStep | None:
+        number, self.number = self.number, self.number + 1
+        if step.operator not in self.catalogue:
+            self.problems.append(
+                self.declared.problem(
+                    at, "unknown operator", found=step.operator, allowed=sorted(self.catalogue)
+                )
+            )
+            return None
+        kind = self.catalogue[step.operator]
+        try:
+            operator = kind.model_validate(step.parameters)
+        except ValidationError as error:
+            source = self.declared.source
+            if source is None:
+                self.problems.append(self.declared.problem(at, str(error)))
+            else:
+                data = source.data
+                for part in at:
+                    data = data[part]
+                short = isinstance(data, Mapping) and step.operator in data
+                below = step.operator if short else "parameters"
+                self.problems += problems_of(error, kind, source, (*at, below))
+            return None
+        name = step.name or self._free_name(step.operator)
+        if name in self.names:
+            self.problems.append(self.declared.problem((*at, "name"), "is used twice", found=name))
+        self.names.add(name)
+        return PlannedStep(number, name, operator, input_name, code_digest(kind.source_file()))
+
+    def _free_name(self, operator: str) -> str:
+        name, count = operator, 1
+        while name in self.names:
+            count += 1
+            name = f"{operator}_{count}"
+        return name
+
+
+def _stages(steps: tuple[PlannedStep, ...]) -> tuple[Stage, ...]:
+    """Fuse neighbouring row steps; each relation step stands alone. Starts with a row stage."""
+    stages: list[Stage] = []
+    for is_relation, group in groupby(
+        steps, key=lambda step: isinstance(step.operator, RelationOperator)
+    ):
+        if is_relation:
+            stages += [Stage((step,)) for step in group]
+        else:
+            stages.append(Stage(tuple(group)))
+    if not stages or stages[0].relation is not None:
+        stages.insert(0, Stage(()))
+    return tuple(stages)
+
+
+def _recipe_id(
+    declared: DeclaredVersion,
+    input_steps: Mapping[str, tuple[PlannedStep, ...]],
+    joined: tuple[PlannedStep, ...],
+) -> str:
+    recipe = declared.recipe
+    inputs = []
+    for name, source in recipe.inputs.items():
+        identity = source.model_dump(mode="json", exclude={"steps", "licence"})
+        if isinstance(source, PythonInput):
+            identity["code"] = code_digest(_python_file(declared, source))
+        inputs.append([name, identity, [step.identity for step in input_steps[name]]])
+    return digest(
+        {
+            "semantics": SEMANTICS,
+            "libraries": library_versions(("polars", "duckdb", "pyarrow")),
+            "inputs": inputs,
+            "steps": [step.identity for step in joined],
+            "budget": recipe.budget.model_dump(mode="json") if recipe.budget else None,
+        }
+    )
+
+
+def _python_file(declared: DeclaredVersion, source: PythonInput) -> Path:
+    return declared.folder / source.python.partition(":")[0]

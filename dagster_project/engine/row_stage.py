@@ -1,0 +1,299 @@
+"""Runs fused row steps over one batch: annotate, edit, remove; quarantine what raises."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection, Sequence
+
+import polars as pl
+
+from dagster_project.engine.accounts import RuleCount, StepCount
+from dagster_project.engine.batch import (
+    CHANGED,
+    DISPOSITIONS,
+    INPUT,
+    KEY,
+    ORDINAL,
+    PARENT,
+    StageResult,
+    data_columns,
+    dispositions,
+    scores_of,
+    user_schema,
+)
+from dagster_project.engine.plan import PlannedStep, RunStopped
+from dagster_project.operators.base import (
+    SYSTEM_PREFIX,
+    OperatorMisuse,
+    RowOperator,
+    SplitOperator,
+)
+from dagster_project.recipe.problems import nearest
+from dagster_project.warehouse.snapshot import NotConserved
+
+ERROR_LENGTH = 500
+
+
+def run_steps(
+    batch: pl.DataFrame, steps: Sequence[PlannedStep], annotations: Collection[str]
+) -> StageResult:
+    """Run row steps, one after the other, over a batch.
+
+    Args:
+        batch: rows with the columns that say who they are.
+        steps: row and split operators.
+        annotations: names of columns that were measured, here or by earlier steps; the rest is data.
+
+    Raises:
+        NotConserved: when an operator loses or invents rows.
+    """
+    removed: list[pl.DataFrame] = []
+    scores: list[pl.DataFrame] = []
+    counts: list[tuple[int, StepCount]] = []
+    for step in steps:
+        started = time.perf_counter()
+        rows, gone, measured, count = run_step(batch, step, annotations)
+        count.seconds = time.perf_counter() - started
+        count.prove(step.name)
+        batch = rows
+        removed.append(gone)
+        scores.append(measured)
+        counts.append((step.number, count))
+    return StageResult(
+        batch,
+        pl.concat(removed) if removed else pl.DataFrame(schema=DISPOSITIONS),
+        pl.concat(scores, how="diagonal_relaxed") if scores else scores_of(batch.clear(), annotations),
+        counts,
+    )
+
+
+def run_step(
+    batch: pl.DataFrame, step: PlannedStep, annotations: Collection[str]
+) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame, StepCount]:
+    """Run one row step: the rows that go on, dispositions and scores of the others, the count."""
+    operator = step.operator
+    if isinstance(operator, SplitOperator):
+        body: Callable[[pl.DataFrame], pl.DataFrame] = _Split(operator, step)
+    elif isinstance(operator, RowOperator):
+        body = _Rows(operator, step)
+    else:
+        raise TypeError(f"{step.name} is not a row step")
+    done, failures = _isolated(batch, body)
+    quarantined = _quarantine(batch, failures, step, annotations)
+    if isinstance(operator, SplitOperator):
+        on, gone, counted = _split_outcome(done, step)
+    else:
+        on, gone, counted = _row_outcome(done, step)
+    counted.rows_in = batch.height
+    counted.quarantined = quarantined.height
+    counted.rows_out = on.height
+    kept_scores = scores_of(gone, annotations)
+    lost_scores = scores_of(batch[[index for index, _ in failures]], annotations)
+    every = pl.concat([_removed(gone, step), quarantined])
+    counted.rules = [
+        RuleCount(rule=rule or "error", disposition=how, parent_input=number, rows=rows)
+        for rule, how, number, rows in every.group_by(
+            "rule", "disposition", "parent_input", maintain_order=True
+        )
+        .len()
+        .iter_rows()
+    ]
+    hidden = [name for name in on.columns if name.startswith(f"{SYSTEM_PREFIX}rule_")]
+    scores = pl.concat([kept_scores, lost_scores], how="diagonal_relaxed")
+    return on.drop(hidden), every, scores, counted
+
+
+class _Rows:
+    """A row operator as a function of a batch: same height, `__rule_*` columns tell the verdict."""
+
+    def __init__(self, operator: RowOperator, step: PlannedStep) -> None:
+        self.operator, self.step = operator, step
+
+    def __call__(self, batch: pl.DataFrame) -> pl.DataFrame:
+        operator = self.operator
+        check_reads(operator, batch.schema, self.step)
+        height = batch.height
+        annotated = operator.annotations(user_schema(batch.schema))
+        batch = batch.with_columns(**annotated)
+        edits = operator.edits(user_schema(batch.schema))
+        if edits:
+            edited = batch.with_columns(**edits).select(list(edits))
+            differs = [
+                batch[name].ne_missing(edited[name])
+                if name in batch.columns and batch.schema[name] == edited.schema[name]
+                else pl.Series(name, [True]).new_from_index(0, height)
+                for name in edits
+            ]
+            changed = pl.DataFrame([s.alias(str(i)) for i, s in enumerate(differs)])
+            batch = batch.with_columns(edited.get_columns()).with_columns(
+                changed.select(pl.any_horizontal(pl.all()).alias("__edited")).to_series()
+            )
+            batch = _mark(batch, pl.col("__edited"), self.step.number).drop("__edited")
+        out = list(operator.removes(user_schema(batch.schema)))
+        if out:
+            batch = _mark(batch.drop(out), pl.lit(True), self.step.number)
+        rules = list(operator.rules(user_schema(batch.schema)))
+        if rules:
+            broken = [(~rule.keep.fill_null(False)) for rule in rules]
+            choice = pl.coalesce(
+                pl.when(expression).then(pl.lit(index, pl.UInt16))
+                for index, expression in enumerate(broken)
+            )
+            batch = batch.with_columns(choice.alias("__rule_broken")).with_columns(
+                _chosen([pl.lit(rule.name) for rule in rules]).alias("__rule_name"),
+                _chosen([_text(rule.measured) for rule in rules]).alias("__rule_measured"),
+                _chosen([pl.lit(rule.threshold) for rule in rules]).alias("__rule_threshold"),
+            )
+        if batch.height != height:
+            raise NotConserved(
+                f"step {self.step.name}: {height:,} rows in, but its expressions gave "
+                f"{batch.height:,}; a row operator must give one value for each row"
+            )
+        return batch
+
+
+class _Split:
+    """A split operator as a function of a batch: more or fewer rows, each naming its parent."""
+
+    def __init__(self, operator: SplitOperator, step: PlannedStep) -> None:
+        self.operator, self.step = operator, step
+
+    def __call__(self, batch: pl.DataFrame) -> pl.DataFrame:
+        check_reads(self.operator, batch.schema, self.step)
+        pieces = self.operator.pieces(user_schema(batch.schema))
+        listed = batch.with_columns(**pieces).with_columns(
+            pl.col(next(iter(pieces))).list.len().fill_null(0).alias("__rule_pieces")
+        )
+        names = list(pieces)
+        empty = listed.filter(pl.col("__rule_pieces") == 0)
+        full = listed.filter(pl.col("__rule_pieces") > 0).explode(names)
+        empty = empty.with_columns(
+            pl.lit(None, full.schema[name]).alias(name) for name in names
+        )
+        return pl.concat([full, empty.select(full.columns)])
+
+
+def check_reads(operator: RowOperator | SplitOperator, schema: pl.Schema, step: PlannedStep) -> None:
+    """Refuse an operator whose columns are not there.
+
+    Raises:
+        RunStopped: naming the step, the column, and the nearest one.
+    """
+    for name in operator.reads():
+        if name not in schema or name.startswith(SYSTEM_PREFIX):
+            have = list(user_schema(schema))
+            near = nearest(name, have)
+            raise RunStopped(
+                f"step {step.name}: there is no column {name!r}"
+                + (f"; did you mean {near!r}?" if near else "")
+                + f" Columns here: {', '.join(have) or 'none'}"
+            )
+
+
+def _isolated(
+    batch: pl.DataFrame, body: Callable[[pl.DataFrame], pl.DataFrame]
+) -> tuple[pl.DataFrame, list[tuple[int, str]]]:
+    """`body(batch)`, without the rows on which it raises; those as (position, error)."""
+    try:
+        return body(batch), []
+    except (NotConserved, RunStopped, OperatorMisuse):
+        raise
+    except Exception:
+        body(batch.clear())  # an error that needs no row is the recipe's, not a row's
+    good: list[pl.DataFrame] = []
+    failures: list[tuple[int, str]] = []
+    waiting = [(0, batch.height)]
+    while waiting:
+        start, end = waiting.pop()
+        try:
+            good.append(body(batch[start:end]))
+        except Exception as error:
+            if end - start == 1:
+                failures.append((start, f"{type(error).__name__}: {error}"[:ERROR_LENGTH]))
+            else:
+                middle = (start + end) // 2
+                waiting += [(middle, end), (start, middle)]
+    whole = pl.concat(good) if good else body(batch.clear())
+    return whole, failures
+
+
+def _quarantine(
+    batch: pl.DataFrame,
+    failures: list[tuple[int, str]],
+    step: PlannedStep,
+    annotations: Collection[str],
+) -> pl.DataFrame:
+    rows = batch[[index for index, _ in failures]].with_columns(
+        pl.Series("__error", [error for _, error in failures], dtype=pl.String)
+    )
+    data = data_columns(batch.schema, annotations)
+    return dispositions(
+        rows,
+        step.number,
+        "quarantined",
+        error=pl.col("__error"),
+        content=pl.struct(data).struct.json_encode() if data else pl.lit("{}"),
+    )
+
+
+def _row_outcome(
+    done: pl.DataFrame, step: PlannedStep
+) -> tuple[pl.DataFrame, pl.DataFrame, StepCount]:
+    if "__rule_broken" in done.columns:
+        gone = done.filter(pl.col("__rule_broken").is_not_null())
+        on = done.filter(pl.col("__rule_broken").is_null())
+    else:
+        gone, on = done.clear(), done
+    changed = int(on.select(_has(step.number).sum()).item() or 0)
+    return on, gone, StepCount(kept=on.height - changed, changed=changed, dropped=gone.height)
+
+
+def _split_outcome(
+    done: pl.DataFrame, step: PlannedStep
+) -> tuple[pl.DataFrame, pl.DataFrame, StepCount]:
+    gone = done.filter(pl.col("__rule_pieces") == 0).with_columns(
+        pl.lit("no_pieces").alias("__rule_name"),
+        pl.lit("0").alias("__rule_measured"),
+        pl.lit(">= 1").alias("__rule_threshold"),
+    )
+    on = done.filter(pl.col("__rule_pieces") > 0)
+    parents = on.select(KEY).unique().height
+    on = _mark(on, pl.lit(True), step.number).with_columns(
+        (pl.col(PARENT).cum_count().over(INPUT, PARENT) - 1).cast(pl.UInt32).alias(ORDINAL)
+    )
+    return on, gone, StepCount(split=parents, dropped=gone.height)
+
+
+def _removed(gone: pl.DataFrame, step: PlannedStep) -> pl.DataFrame:
+    if gone.height == 0:
+        return pl.DataFrame(schema=DISPOSITIONS)
+    return dispositions(
+        gone,
+        step.number,
+        "dropped",
+        rule=pl.col("__rule_name"),
+        measured=pl.col("__rule_measured"),
+        threshold=pl.col("__rule_threshold"),
+    )
+
+
+def _mark(batch: pl.DataFrame, changed: pl.Expr, step: int) -> pl.DataFrame:
+    bit = pl.lit(1 << step, pl.UInt64)
+    return batch.with_columns(
+        pl.when(changed).then(pl.col(CHANGED) | bit).otherwise(pl.col(CHANGED)).alias(CHANGED)
+    )
+
+
+def _has(step: int) -> pl.Expr:
+    return (pl.col(CHANGED) & pl.lit(1 << step, pl.UInt64)) != 0
+
+
+def _chosen(values: list[pl.Expr]) -> pl.Expr:
+    """The value of the rule that was broken."""
+    return pl.coalesce(
+        pl.when(pl.col("__rule_broken") == index).then(value) for index, value in enumerate(values)
+    )
+
+
+def _text(value: pl.Expr) -> pl.Expr:
+    return value.cast(pl.String)

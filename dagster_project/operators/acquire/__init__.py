@@ -1,0 +1,1 @@
+"""Acquire: readers of raw rows. Readers open files; operators never do."""

@@ -1,0 +1,197 @@
+"""The operator contract.
+
+An operator is a frozen model: its fields are its parameters, its docstring is its entry in the
+catalogue. It opens no file, keeps no state and knows nothing of Dagster or DuckDB; it says what to
+do as Polars expressions over a batch, and a runner does it. Three kinds:
+
+- `RowOperator`: stateless over a batch. It may measure (annotate), edit, and remove rows by rules.
+- `SplitOperator`: turns one row into any number of rows.
+- `RelationOperator`: needs all rows at once, but only narrow columns of them, and answers with
+  decisions by row.
+
+**Annotate first, decide later**: a filter is a measured value and a rule on it. The measured value
+is stored for kept and removed rows alike.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar
+
+import polars as pl
+from pydantic import BaseModel, ConfigDict
+
+from dagster_project.errors import SeedbedError
+
+SYSTEM_PREFIX = "__"
+"""Columns whose names start so belong to the runner; no operator reads or adds one."""
+
+
+class OperatorMisuse(SeedbedError):
+    """An operator that does not fit the rows it was given, with what to do about it."""
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A reason to remove a row.
+
+    Attributes:
+        name: what the rule is called in dispositions and counts.
+        keep: Boolean; a row goes on where it is true, and is removed where it is false or null.
+        measured: the value the rule looked at.
+        threshold: what it was compared with, as a person would write it, e.g. `>= 5`.
+    """
+
+    name: str
+    keep: pl.Expr
+    measured: pl.Expr
+    threshold: str
+
+
+class Operator(BaseModel):
+    """Base of all operators."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    libraries: ClassVar[tuple[str, ...]] = ()
+    """Distributions, beside polars, whose version can change the result."""
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
+        """Refuse an operator that could not be catalogued, when its class is defined."""
+        super().__pydantic_init_subclass__(**kwargs)
+        if cls.__module__ == __name__:
+            return
+        if not (cls.__doc__ or "").strip():
+            raise TypeError(f"operator {cls.__name__} has no docstring; it is its catalogue entry")
+        for name, declared in cls.model_fields.items():
+            if not declared.description:
+                raise TypeError(f"operator {cls.__name__}: field `{name}` has no description")
+
+    @classmethod
+    def operator_name(cls) -> str:
+        """The name recipes use: the class name in snake case."""
+        return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", cls.__name__).lower()
+
+    @classmethod
+    def source_file(cls) -> Path:
+        """The Python file that defines it."""
+        return Path(inspect.getfile(cls))
+
+    def reads(self) -> Sequence[str]:
+        """The columns it needs. A recipe in which one is missing is refused before it runs."""
+        return ()
+
+
+class RowOperator(Operator):
+    """Stateless over a batch: measures, then edits, then removes by rules.
+
+    Each method gives Polars expressions over the batch's columns; `schema` tells their types. What
+    cannot be an expression is wrapped in `pl.Expr.map_batches`. A row on which an expression raises
+    is quarantined by the runner, alone.
+    """
+
+    def annotations(self, schema: pl.Schema) -> Mapping[str, pl.Expr]:
+        """Measured values by column name. They travel with the row, later steps may read them, and
+        they are stored in the snapshot's `scores`; they are not part of the published rows."""
+        return {}
+
+    def edits(self, schema: pl.Schema) -> Mapping[str, pl.Expr]:
+        """New contents of data columns, by name; a new name adds a column. May read annotations."""
+        return {}
+
+    def removes(self, schema: pl.Schema) -> Sequence[str]:
+        """Data columns to leave out from here on."""
+        return ()
+
+    def rules(self, schema: pl.Schema) -> Sequence[Rule]:
+        """Reasons to remove a row, in order; the first that a row breaks is recorded. They see
+        annotations and edited columns."""
+        return ()
+
+
+class SplitOperator(Operator):
+    """Turns one row into any number of rows, which share its other columns."""
+
+    def pieces(self, schema: pl.Schema) -> Mapping[str, pl.Expr]:
+        """List-valued expressions by column name, equally long in each row; the lists' items become
+        the columns of the new rows. A row whose lists are empty or null is removed by the rule
+        `no_pieces`."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class Decisions:
+    """What a relation operator decided. Rows are named by `row`, their position in the relation.
+
+    Attributes:
+        removed: columns of `REMOVED_SCHEMA`, one row for each row to remove; a duplicate is
+            `merged` and names its survivor, which must itself stay.
+        annotations: `row` and measured columns, for the rows that have them.
+        columns: `row` and data columns to add, for every row that stays.
+        order: the rows that stay, in their new order; None keeps the order.
+    """
+
+    removed: pl.DataFrame
+    annotations: pl.DataFrame | None = None
+    columns: pl.DataFrame | None = None
+    order: pl.Series | None = field(default=None, repr=False)
+
+
+REMOVED_SCHEMA = pl.Schema(
+    {
+        "row": pl.UInt64,
+        "disposition": pl.String,
+        "rule": pl.String,
+        "measured": pl.String,
+        "threshold": pl.String,
+        "survivor": pl.UInt64,
+        "similarity": pl.Float64,
+    }
+)
+
+
+class RelationOperator(Operator):
+    """Needs the whole relation, but only narrow columns of it; answers with decisions by row."""
+
+    def columns(self, schema: pl.Schema) -> Mapping[str, pl.Expr]:
+        """The narrow columns it wants to see, computed batch by batch."""
+        raise NotImplementedError
+
+    def adds(self, schema: pl.Schema) -> tuple[pl.Schema, pl.Schema]:
+        """The annotation columns and the data columns that its decisions bring."""
+        return pl.Schema(), pl.Schema()
+
+    def decide(self, relation: pl.DataFrame) -> Decisions:
+        """Decide about all rows.
+
+        Args:
+            relation: `row` (UInt64, from 0 without gaps, in order) and the columns asked for.
+        """
+        raise NotImplementedError
+
+
+def removed(
+    row: pl.Series | Sequence[int],
+    disposition: str,
+    rule: str,
+    *,
+    measured: pl.Series | None = None,
+    threshold: str | None = None,
+    survivor: pl.Series | None = None,
+    similarity: pl.Series | float | None = None,
+) -> pl.DataFrame:
+    """A `Decisions.removed` frame in which one rule removes all rows."""
+    frame = pl.DataFrame({"row": row}).with_columns(
+        disposition=pl.lit(disposition),
+        rule=pl.lit(rule),
+        measured=pl.lit(measured),
+        threshold=pl.lit(threshold),
+        survivor=pl.lit(survivor),
+        similarity=pl.lit(similarity),
+    )
+    return frame.cast(dict(REMOVED_SCHEMA)).select(list(REMOVED_SCHEMA))

@@ -1,0 +1,1 @@
+"""Curate: choose which rows to train on."""

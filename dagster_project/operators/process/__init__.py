@@ -1,0 +1,1 @@
+"""Process: inspect, deduplicate, clean, filter, format."""

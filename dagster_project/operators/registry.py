@@ -1,0 +1,95 @@
+"""All operators by name: the package's own, and those in Python files beside recipes."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import importlib.util
+import pkgutil
+import sys
+from collections.abc import Iterator, Mapping
+from functools import cache
+from pathlib import Path
+from types import ModuleType
+
+from dagster_project import operators
+from dagster_project.errors import SeedbedError
+from dagster_project.operators.base import (
+    Operator,
+    RelationOperator,
+    RowOperator,
+    SplitOperator,
+)
+
+KINDS = (RowOperator, SplitOperator, RelationOperator)
+CHAPTERS = ("acquire", "curate", "synthesize", "process", "verify")
+
+
+class OperatorFileBroken(SeedbedError):
+    """A Python file beside a recipe that cannot be loaded."""
+
+
+@cache
+def built_in_operators() -> Mapping[str, type[Operator]]:
+    """The package's operators by name, in the order of chapters and names."""
+    found: dict[str, type[Operator]] = {}
+    for chapter in CHAPTERS:
+        folder = Path(operators.__path__[0]) / chapter
+        for module in sorted(item.name for item in pkgutil.iter_modules([str(folder)])):
+            name = f"{operators.__name__}.{chapter}.{module}"
+            for operator in operators_of(importlib.import_module(name)):
+                if operator.operator_name() in found:
+                    raise TypeError(f"two operators are called {operator.operator_name()}")
+                found[operator.operator_name()] = operator
+    return found
+
+
+def operators_beside(folder: Path) -> Mapping[str, type[Operator]]:
+    """Operators defined in the Python files of a recipe's folder.
+
+    Only files that name `dagster_project.operators` are loaded.
+
+    Raises:
+        OperatorFileBroken: when a file cannot be imported, naming file and line.
+    """
+    found: dict[str, type[Operator]] = {}
+    for path in sorted(folder.glob("*.py")):
+        content = path.read_bytes()
+        if b"dagster_project.operators" in content:
+            for operator in operators_of(_load(path, hashlib.sha256(content).hexdigest())):
+                found[operator.operator_name()] = operator
+    return found
+
+
+def operators_of(module: ModuleType) -> Iterator[type[Operator]]:
+    """The operators a module defines itself."""
+    for value in vars(module).values():
+        if (
+            isinstance(value, type)
+            and issubclass(value, KINDS)
+            and value.__module__ == module.__name__
+            and not value.__name__.startswith("_")
+        ):
+            yield value
+
+
+@cache
+def _load(path: Path, content_hash: str) -> ModuleType:
+    name = f"seedbed_workspace_{content_hash[:16]}"
+    spec = importlib.util.spec_from_file_location(name, path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        del sys.modules[name]
+        line = error.__traceback__.tb_next.tb_lineno if _inner(error) else 1  # pyright: ignore
+        raise OperatorFileBroken(
+            f"{path}:{line}: cannot be loaded: {type(error).__name__}: {error}"
+        ) from error
+    return module
+
+
+def _inner(error: Exception) -> bool:
+    return error.__traceback__ is not None and error.__traceback__.tb_next is not None

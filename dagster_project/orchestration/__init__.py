@@ -1,0 +1,1 @@
+"""Recipes as Dagster assets, checks, jobs, schedules and alerts."""

@@ -1,0 +1,94 @@
+"""A picture of the flow of rows: from the inputs, through the steps, to the published rows."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Sequence
+from dataclasses import dataclass
+from html import escape
+
+INLINE_LIMIT = 1000
+"""Dagster's UI shows Markdown shorter than this in place, and longer Markdown in a dialog."""
+
+KEPT, REMOVED, QUIET = "#2a9d8f", "#e76f51", "#888"
+
+
+@dataclass(frozen=True)
+class FlowStep:
+    """What one step did to the flow."""
+
+    name: str
+    rows_in: int
+    rows_out: int
+    removed: int
+
+
+def flow_picture(steps: Sequence[FlowStep], rows_in: int) -> str:
+    """Markdown with a small picture: the band is the rows that go on, what hangs below it at a step
+    is what the step removed. Short enough to be shown in place, with step names if they fit."""
+    for label in (_name, _number, _no_label):
+        markdown = _markdown(_band(steps, rows_in, label))
+        if len(markdown) < INLINE_LIMIT:
+            return markdown
+    return _markdown(_band(_largest(steps), rows_in, _number))
+
+
+def length_picture(before: Sequence[int], after: Sequence[int]) -> str:
+    """Markdown with two histograms over the same bins: rows by length before (grey) and after."""
+    top = max(*before, *after, 1)
+    width = 240 / max(len(before), 1)
+
+    def bars(counts: Sequence[int], colour: str) -> str:
+        path = "".join(
+            f"M{index * width:.0f} 50v-{count * 48 / top:.0f}h{width:.0f}V50"
+            for index, count in enumerate(counts)
+            if round(count * 48 / top)
+        )
+        return f'<path d="{path}" fill="{colour}" fill-opacity=".6"/>'
+
+    return _markdown(_svg(240, 50, bars(before, QUIET) + bars(after, KEPT)))
+
+
+def _band(steps: Sequence[FlowStep], rows_in: int, label) -> str:
+    count = len(steps)
+    cell = 360 / (count + 1)
+    scale = 40 / max(rows_in, 1, *(step.rows_in for step in steps))
+    height = rows_in * scale
+    top, drops, labels = f"M0 4v{height:.1f}h{cell:.0f}", "", ""
+    for index, step in enumerate(steps):
+        x = (index + 1) * cell
+        new = step.rows_out * scale
+        if step.removed:
+            drops += f"M{x:.0f} {4 + new:.1f}h{cell * 0.6:.0f}v{step.removed * scale:.1f}H{x:.0f}z"
+        top += f"V{4 + new:.1f}h{cell:.0f}"
+        labels += label(index, step, x)
+    body = f'<path d="{top}V4z" fill="{KEPT}"/><path d="{drops}" fill="{REMOVED}"/>'
+    if labels:
+        body += f'<g font-size="8" fill="{QUIET}">{labels}</g>'
+    return _svg(360, 56, body)
+
+
+def _name(_: int, step: FlowStep, x: float) -> str:
+    return f'<text x="{x:.0f}" y="54">{escape(step.name[:12])}</text>'
+
+
+def _number(index: int, _: FlowStep, x: float) -> str:
+    return f'<text x="{x:.0f}" y="54">{index + 1}</text>'
+
+
+def _no_label(_: int, __: FlowStep, ___: float) -> str:
+    return ""
+
+
+def _largest(steps: Sequence[FlowStep]) -> list[FlowStep]:
+    """The eight steps that removed most, in their order."""
+    most = sorted(steps, key=lambda step: -step.removed)[:8]
+    return [step for step in steps if step in most]
+
+
+def _svg(width: int, height: int, body: str) -> str:
+    return f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}">{body}</svg>'
+
+
+def _markdown(svg: str) -> str:
+    return f"![](data:image/svg+xml;base64,{base64.b64encode(svg.encode()).decode()})"

@@ -1,0 +1,222 @@
+"""What a materialization shows in the Dagster UI."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import dagster as dg
+import duckdb
+
+from dagster_project.engine.plan import Plan
+from dagster_project.orchestration.flow_picture import FlowStep, flow_picture, length_picture
+from dagster_project.quality.gate import Outcome
+from dagster_project.warehouse.connect import open_snapshot
+from dagster_project.warehouse.landing import block_folder, read_source
+from dagster_project.warehouse.manifest import InputReference, snapshot_path
+from dagster_project.warehouse.store import Store
+from dagster_project.workspace import VersionName
+
+SAMPLE_ROWS = 5
+CELL = 160
+BINS = 20
+
+
+def materialization_metadata(store: Store, plan: Plan, outcome: Outcome) -> dict[str, Any]:
+    """Metadata of a snapshot: numbers (Dagster plots them over time), tables and pictures."""
+    manifest = outcome.manifest
+    with open_snapshot(store, plan.name, manifest.snapshot_id) as connection:
+        connection.execute("USE snapshot")
+        steps = _steps(connection)
+        rows_in = _one(connection, "SELECT coalesce(sum(row_count), 0)::BIGINT FROM inputs")
+        removed = _one(connection, "SELECT count(*) FROM dispositions")
+        spend = _one(connection, "SELECT coalesce(sum(dollars), 0) FROM ledger")
+        after = _lengths(connection, "rows")
+        columns = connection.execute("DESCRIBE rows").fetchall()
+        metadata: dict[str, Any] = {
+            "dagster/row_count": manifest.rows,
+            "dagster/relation_identifier": f"{plan.name.dataset}.{plan.name.version}",
+            "dagster/column_schema": dg.TableSchema(
+                [dg.TableColumn(name, kind) for name, kind, *_ in columns]
+            ),
+            "dagster/column_lineage": _column_lineage(connection, plan),
+            "status": "unchanged since it was built" if outcome.reused else manifest.status,
+            "flow_of_rows": dg.MetadataValue.md(flow_picture(_flow(steps), rows_in)),
+            "steps": _table(steps),
+            "removed_by_rule": _table(_rules(connection)),
+            "inputs": _table(_inputs(connection)),
+            "sample": _table(_sample(connection)),
+            "rows_in": rows_in,
+            "rows_removed": removed,
+            "removed_share": removed / rows_in if rows_in else 0.0,
+            "rows_quarantined": _one(connection, "SELECT count(*) FROM quarantine"),
+            "seconds": float(_one(connection, "SELECT coalesce(sum(seconds), 0) FROM steps")),
+            "spend_dollars": float(spend),
+            "snapshot": f"{manifest.version}@{manifest.snapshot_id}",
+            "snapshot_file": dg.MetadataValue.path(
+                str(snapshot_path(store, plan.name, manifest.snapshot_id))
+            ),
+            "recipe_id": manifest.recipe_id,
+            "build_id": manifest.build_id,
+            "content_id": manifest.content_id,
+        }
+    before = _input_lengths(store, manifest.inputs)
+    metadata["row_length_before_and_after"] = dg.MetadataValue.md(
+        length_picture(_histogram(before), _histogram(after))
+    )
+    metadata["mean_row_length"] = _mean(after)
+    return {name: value for name, value in metadata.items() if value is not None}
+
+
+def _steps(connection: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
+    return _records(
+        connection,
+        """SELECT step + 1 AS number, name AS step, operator, coalesce(input, 'all') AS input,
+           rows_in, kept, changed, merged, split, dropped, quarantined, rows_out,
+           round(seconds, 3) AS seconds FROM steps ORDER BY step""",
+    )
+
+
+def _rules(connection: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
+    return _records(
+        connection,
+        """SELECT coalesce(steps.name, 'landing') AS step, coalesce(rule, 'unreadable') AS rule,
+           disposition, inputs.name AS input, count(*) AS row_count
+           FROM dispositions LEFT JOIN steps USING (step)
+           LEFT JOIN inputs ON inputs.input = parent_input
+           GROUP BY ALL ORDER BY min(dispositions.step), row_count DESC LIMIT 40""",
+    )
+
+
+def _inputs(connection: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
+    return _records(
+        connection,
+        """SELECT name, kind, reference, row_count, coalesce(licence, '') AS licence,
+           coalesce(snapshot_id, '') AS snapshot, content_id[:12] AS content
+           FROM inputs ORDER BY input""",
+    )
+
+
+def _sample(connection: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
+    """Rows spread evenly over the snapshot."""
+    rows = _records(
+        connection,
+        f"""SELECT * FROM rows WHERE row_id IN (
+            SELECT ((SELECT count(*) FROM rows) * i // {SAMPLE_ROWS})::BIGINT
+            FROM range({SAMPLE_ROWS}) t(i)) ORDER BY row_id""",
+    )
+    return [{name: _short(value) for name, value in row.items()} for row in rows]
+
+
+def _short(value: Any) -> Any:
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    text = " ".join(str(value).split())
+    return text if len(text) <= CELL else text[: CELL - 1] + "…"
+
+
+def _flow(steps: Sequence[dict[str, Any]]) -> list[FlowStep]:
+    joined = [step for step in steps if step["input"] == "all"]
+    return [
+        FlowStep(
+            step["step"],
+            step["rows_in"],
+            step["rows_out"],
+            step["merged"] + step["dropped"] + step["quarantined"],
+        )
+        for step in joined
+    ]
+
+
+def _column_lineage(
+    connection: duckdb.DuckDBPyConnection, plan: Plan
+) -> dg.TableColumnLineage | None:
+    import json
+
+    recorded = connection.execute(
+        "SELECT value FROM manifest WHERE key = 'column_lineage'"
+    ).fetchone()
+    keys = {
+        name: dg.AssetKey(source.version.split("/"))
+        for name, source in plan.declared.recipe.inputs.items()
+        if getattr(source, "version", None)
+    }
+    by_column = {
+        column: [
+            dg.TableColumnDep(asset_key=keys[name], column_name=origin)
+            for name, origin in origins
+            if name in keys
+        ]
+        for column, origins in (json.loads(recorded[0]) if recorded else {}).items()
+    }
+    by_column = {column: origins for column, origins in by_column.items() if origins}
+    return dg.TableColumnLineage(by_column) if by_column else None
+
+
+def _lengths(connection: duckdb.DuckDBPyConnection, relation: str) -> dict[int, tuple[int, int]]:
+    """Rows and characters by the power of two of the row's text length."""
+    described = connection.execute(f"DESCRIBE SELECT * FROM {relation}").fetchall()
+    texts = [
+        f'coalesce(length("{name.replace(chr(34), chr(34) * 2)}"::VARCHAR), 0)'
+        for name, kind, *_ in described
+        if kind == "VARCHAR" or kind.endswith("]") or kind.startswith("STRUCT")
+    ]
+    length = " + ".join(texts) or "0"
+    return {
+        power: (rows, characters)
+        for power, rows, characters in connection.execute(
+            f"SELECT CASE WHEN n = 0 THEN 0 ELSE floor(log2(n))::INT END, count(*), sum(n)::BIGINT "
+            f"FROM (SELECT {length} AS n FROM {relation}) GROUP BY 1"
+        ).fetchall()
+    }
+
+
+def _input_lengths(
+    store: Store, inputs: Sequence[InputReference]
+) -> dict[int, tuple[int, int]]:
+    total: dict[int, tuple[int, int]] = {}
+    for source in inputs:
+        if source.version is not None:
+            name = VersionName.parse(source.version)
+            with open_snapshot(store, name, source.snapshot_id) as connection:
+                lengths = _lengths(connection, "snapshot.rows")
+        else:
+            landed = read_source(store, source.source_id or "")
+            paths = [
+                str(block_folder(store, block.key) / "parsed.parquet") for block in landed.blocks
+            ]
+            if not paths:
+                continue
+            with duckdb.connect() as connection:
+                quoted = ", ".join("'" + path.replace("'", "''") + "'" for path in paths)
+                lengths = _lengths(
+                    connection, f"read_parquet([{quoted}], union_by_name = true)"
+                )
+        for power, (rows, characters) in lengths.items():
+            had = total.get(power, (0, 0))
+            total[power] = (had[0] + rows, had[1] + characters)
+    return total
+
+
+def _histogram(lengths: dict[int, tuple[int, int]]) -> list[int]:
+    return [lengths.get(power, (0, 0))[0] for power in range(BINS)]
+
+
+def _mean(lengths: dict[int, tuple[int, int]]) -> float:
+    rows = sum(count for count, _ in lengths.values())
+    return sum(characters for _, characters in lengths.values()) / rows if rows else 0.0
+
+
+def _table(records: Sequence[dict[str, Any]]) -> dg.MetadataValue | None:
+    if not records:
+        return None
+    return dg.MetadataValue.table([dg.TableRecord(record) for record in records])
+
+
+def _records(connection: duckdb.DuckDBPyConnection, query: str) -> list[dict[str, Any]]:
+    cursor = connection.execute(query)
+    names = [column[0] for column in cursor.description or []]
+    return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+
+def _one(connection: duckdb.DuckDBPyConnection, query: str) -> Any:
+    found = connection.execute(query).fetchone()
+    return found[0] if found else 0

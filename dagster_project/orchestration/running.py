@@ -1,0 +1,198 @@
+"""Materializes versions through Dagster, in this process, without the UI."""
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import dagster as dg
+
+from dagster_project.errors import SeedbedError
+from dagster_project.orchestration.version_asset import asset_key, version_asset
+from dagster_project.orchestration.workspace_definitions import plan_workspace
+from dagster_project.quality.gate import build_is_current
+from dagster_project.recipe.problems import DeclarationError, Problem, nearest
+from dagster_project.warehouse.publish import current
+from dagster_project.warehouse.store import Store
+from dagster_project.workspace import VersionName, Workspace
+
+
+class Running:
+    """The versions of a workspace, ready to be materialized.
+
+    Runs go to the workspace's own Dagster instance (`DAGSTER_HOME`, by default `.dagster`), so that
+    the UI shows them.
+    """
+
+    def __init__(self, workspace: Workspace) -> None:
+        self.workspace = workspace
+        self.store = Store(workspace.store)
+        self.planned = plan_workspace(workspace)
+
+    def all_names(self) -> list[VersionName]:
+        """Every usable version."""
+        return list(self.planned.versions)
+
+    def problems(self) -> dict[str, list[Problem]]:
+        """What is wrong with the versions that cannot be used."""
+        return self.planned.problems
+
+    def materialize(
+        self,
+        names: Sequence[VersionName],
+        *,
+        sample: int | None,
+        with_missing_upstream: bool,
+        say: Callable[[str], None],
+        show: Callable[[str], None],
+    ) -> list[dict[str, Any]]:
+        """Materialize versions in the order of their dependencies, one run each.
+
+        Args:
+            names: which ones.
+            sample: rows of each input for a trial that is never published.
+            with_missing_upstream: build upstream versions that were never published, too.
+            say: told of progress.
+            show: told one line for each finished version.
+
+        Raises:
+            SeedbedError: when a version is unknown or cannot be used.
+        """
+        outcome = []
+        failed: set[VersionName] = set()
+        for name in self._in_order(names, with_missing_upstream):
+            recipe = self.planned.versions[name].plan.declared.recipe
+            broken = [str(upstream) for upstream in recipe.upstream() if upstream in failed]
+            if broken:
+                show(f"[yellow]–[/] {name}  skipped: {', '.join(broken)} failed")
+                failed.add(name)
+                outcome.append({"version": str(name), "ok": False, "status": "skipped"})
+                continue
+            item = self._one(name, sample, say)
+            if not item["ok"]:
+                failed.add(name)
+            show(_line(item))
+            outcome.append(item)
+        return outcome
+
+    def _in_order(self, names: Sequence[VersionName], missing: bool) -> list[VersionName]:
+        wanted: dict[VersionName, None] = {}
+
+        def visit(name: VersionName, *, asked: bool) -> None:
+            self._require(name)
+            for upstream in self.planned.versions[name].plan.declared.recipe.upstream():
+                if upstream in names:
+                    visit(upstream, asked=True)
+                elif missing and current(self.store, upstream) is None:
+                    visit(upstream, asked=False)
+            if asked or current(self.store, name) is None:
+                wanted[name] = None
+
+        for name in names:
+            visit(name, asked=True)
+        return list(wanted)
+
+    def _require(self, name: VersionName) -> None:
+        if name in self.planned.versions:
+            return
+        if str(name) in self.planned.problems:
+            raise DeclarationError(self.planned.problems[str(name)])
+        near = nearest(name, [str(known) for known in self.planned.versions])
+        raise SeedbedError(
+            f"there is no version {name}" + (f"; did you mean {near}?" if near else "")
+        )
+
+    def _one(
+        self, name: VersionName, sample: int | None, say: Callable[[str], None]
+    ) -> dict[str, Any]:
+        version, started = self.planned.versions[name], time.perf_counter()
+        if sample is None and build_is_current(version.plan, self.workspace, self.store):
+            manifest = current(self.store, name)
+            assert manifest is not None
+            return {
+                "version": str(name),
+                "ok": True,
+                "status": "unchanged",
+                "rows": manifest.rows,
+                "seconds": time.perf_counter() - started,
+            }
+        asset = version_asset(
+            version.plan, version.checks, self.workspace, lambda text: say(f"{name}: {text}")
+        )
+        with dg.DagsterInstance.get() as instance:
+            result = dg.materialize(
+                [asset, *_external(version.plan.declared.recipe.upstream())],
+                selection=dg.AssetSelection.assets(asset_key(name)),
+                instance=instance,
+                raise_on_error=False,
+                run_config={
+                    "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},
+                    "ops": {asset.op.name: {"config": {"sample": sample or 0}}},
+                },
+            )
+        checks = result.get_asset_check_evaluations()
+        item: dict[str, Any] = {
+            "version": str(name),
+            "ok": result.success,
+            "status": "trial" if sample else "published" if result.success else "failed",
+            "run": result.run_id,
+            "checks": len(checks),
+            "failed_checks": [
+                {
+                    "name": check.check_name,
+                    "severity": check.severity.value,
+                    "observed": check.description,
+                }
+                for check in checks
+                if not check.passed
+            ],
+            "seconds": time.perf_counter() - started,
+        }
+        if result.success:
+            for event in result.get_asset_materialization_events() or _observations(result):
+                found = event.event_specific_data
+                entry = getattr(found, "materialization", None) or found.asset_observation
+                item["rows"] = entry.metadata["dagster/row_count"].value
+                item["rows_in"] = entry.metadata["rows_in"].value
+        else:
+            item["error"] = _failure(result)
+        return item
+
+
+def _external(names: Sequence[VersionName]) -> list[dg.AssetSpec]:
+    return [dg.AssetSpec(asset_key(name)) for name in names]
+
+
+def _observations(result: dg.ExecuteInProcessResult) -> list[dg.DagsterEvent]:
+    return [event for event in result.all_events if event.event_type_value == "ASSET_OBSERVATION"]
+
+
+def _failure(result: dg.ExecuteInProcessResult) -> str:
+    for event in result.all_events:
+        if event.is_step_failure:
+            data = event.step_failure_data
+            if data.user_failure_data and data.user_failure_data.description:
+                return data.user_failure_data.description
+            return str(data.error.message if data.error else event.message)
+    return "the run failed before a step began"
+
+
+def _line(item: dict[str, Any]) -> str:
+    from rich.markup import escape
+
+    seconds = f"{item['seconds']:.1f} s"
+    if item["status"] == "unchanged":
+        return f"[green]✓[/] {item['version']}  unchanged, {item['rows']:,} rows  [dim]{seconds}[/]"
+    failed = item["failed_checks"]
+    lines = []
+    if item["ok"]:
+        lines.append(
+            f"[green]✓[/] {item['version']}  {item['status']}: {item['rows_in']:,} rows in, "
+            f"{item['rows']:,} out; {item['checks'] - len(failed)} of {item['checks']} checks "
+            f"passed  [dim]{seconds}[/]"
+        )
+    else:
+        lines.append(f"[red]✗[/] {item['version']}  {escape(item['error'])}  [dim]{seconds}[/]")
+    for check in failed:
+        mark = "[yellow]![/]" if check["severity"] == "WARN" else "[red]![/]"
+        lines.append(f"    {mark} {check['name']}: {escape(str(check['observed']))}")
+    return "\n".join(lines)

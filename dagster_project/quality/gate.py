@@ -1,0 +1,122 @@
+"""Write, audit, publish: a version's rows are published only after its blocking checks passed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from dagster_project.engine.build import Prepared, build, prepare
+from dagster_project.engine.plan import Plan
+from dagster_project.quality.audit import audit
+from dagster_project.quality.record import record
+from dagster_project.quality.result import CheckResult
+from dagster_project.quality.suite import Check
+from dagster_project.warehouse.connect import write_catalogue
+from dagster_project.warehouse.failpoints import failpoint
+from dagster_project.warehouse.manifest import Manifest, read_head, snapshot_path
+from dagster_project.warehouse.publish import current, remove_unfinished, seal
+from dagster_project.warehouse.store import Store
+from dagster_project.workspace import VersionName, Workspace
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a materialization came to.
+
+    Attributes:
+        manifest: of the snapshot that was sealed, or of the current one when nothing had changed.
+        results: of all checks, in order.
+        blocked_by: names of the blocking checks that failed; empty when it was published.
+        reused: whether the current snapshot was already this build.
+    """
+
+    manifest: Manifest
+    results: Sequence[CheckResult]
+    blocked_by: Sequence[str]
+    reused: bool
+
+
+def materialize(
+    plan: Plan,
+    checks: Sequence[Check],
+    workspace: Workspace,
+    store: Store,
+    *,
+    sample: int | None = None,
+    say: Callable[[str], None] = lambda _: None,
+) -> Outcome:
+    """Build a version, audit it, and publish it if its blocking checks pass.
+
+    The same build is never made twice: when the current snapshot has the same build id, it is
+    audited again and left as it is.
+
+    Args:
+        plan: of the version.
+        checks: to run on it.
+        workspace: where inputs are found.
+        store: where the snapshot goes.
+        sample: a trial on so many rows of each input, never published; None for all rows.
+        say: told what is going on.
+
+    Raises:
+        SeedbedError: when it cannot be built; the current snapshot stays.
+    """
+    remove_unfinished(store, plan.name)
+    prepared = prepare(plan, workspace, store, sample=sample, say=say)
+    before = current(store, plan.name)
+    if before is not None and before.build_id == prepared.build_id and sample is None:
+        say("nothing changed since the current snapshot was built")
+        results = audit_snapshot(store, before, checks)
+        return Outcome(before, results, blocking_failures(results), reused=True)
+    return _write_audit_publish(prepared, checks, store, before, say)
+
+
+def audit_snapshot(store: Store, manifest: Manifest, checks: Sequence[Check]) -> list[CheckResult]:
+    """Run checks on a sealed snapshot, against the one published before it."""
+    name = VersionName.parse(manifest.version)
+    published = [item for item in read_head(store, name).published if item < manifest.snapshot_id]
+    previous = snapshot_path(store, name, published[-1]) if published else None
+    return audit(snapshot_path(store, name, manifest.snapshot_id), checks, previous)
+
+
+def blocking_failures(results: Sequence[CheckResult]) -> list[str]:
+    """Names of failed checks that block."""
+    return [item.check.name for item in results if item.check.blocking and not item.passed]
+
+
+def build_is_current(plan: Plan, workspace: Workspace, store: Store) -> bool:
+    """Whether the current snapshot is what materializing now would build."""
+    before = current(store, plan.name)
+    if before is None or before.recipe_id != plan.recipe_id:
+        return False
+    return prepare(plan, workspace, store).build_id == before.build_id
+
+
+def _write_audit_publish(
+    prepared: Prepared,
+    checks: Sequence[Check],
+    store: Store,
+    before: Manifest | None,
+    say: Callable[[str], None],
+) -> Outcome:
+    plan, trial = prepared.plan, prepared.sample is not None
+    with build(prepared, store, say) as built:
+        say(f"{built.rows:,} rows; running {len(checks)} checks")
+        previous = (
+            snapshot_path(store, plan.name, before.snapshot_id) if before is not None else None
+        )
+        results = audit(built.path, checks, previous)
+        with built.reopened() as connection:
+            record(connection, results)
+        failpoint("checks_written")
+        blocked = blocking_failures(results)
+        status = "trial" if trial else "rejected" if blocked else "published"
+        manifest = seal(
+            built,
+            recipe_id=plan.recipe_id,
+            inputs=tuple(opened.reference for opened in prepared.inputs),
+            status=status,
+        )
+    write_catalogue(store)
+    say(f"{status} {manifest.version}@{manifest.snapshot_id}")
+    return Outcome(manifest, results, blocked, reused=False)

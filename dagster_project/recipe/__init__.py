@@ -1,0 +1,1 @@
+"""Recipes: what a YAML file may declare, read with errors that name file, line and field."""

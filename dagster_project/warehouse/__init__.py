@@ -1,0 +1,1 @@
+"""Immutable snapshots of dataset versions, with the provenance of every row."""

@@ -1,0 +1,160 @@
+"""Manifests: what a snapshot is, and which snapshots of a version are published."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import datetime
+from pathlib import Path
+from typing import Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from dagster_project.errors import SeedbedError
+from dagster_project.identity import canonical_json
+from dagster_project.warehouse.store import Store, write_atomically
+from dagster_project.workspace import VersionName
+
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+class ManifestDamaged(SeedbedError):
+    """A manifest or head file that is not as it was written."""
+
+
+class InputReference(BaseModel):
+    """An input of a snapshot: an upstream snapshot, or a landed source."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    version: str | None = None
+    snapshot_id: str | None = None
+    source_id: str | None = None
+    content_id: str
+
+
+class Manifest(BaseModel):
+    """What a snapshot is. Written once, beside the snapshot.
+
+    Attributes:
+        version: `dataset/version`.
+        snapshot_id: unique within the version; sorts by time.
+        status: published, rejected (a blocking check failed) or trial (built on a sample).
+        recipe_id: identity of everything declared.
+        build_id: identity of the recipe and the contents of its inputs.
+        content_id: order-independent identity of the rows.
+        rows: how many.
+        sha256: of the DuckDB file.
+        size: of the DuckDB file, bytes.
+        created_at: UTC.
+        inputs: what it was made from.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    version: str
+    snapshot_id: str
+    status: Literal["published", "rejected", "trial"]
+    recipe_id: str
+    build_id: str
+    content_id: str
+    rows: int
+    sha256: str
+    size: int
+    created_at: datetime
+    inputs: tuple[InputReference, ...]
+
+
+class Head(BaseModel):
+    """Which snapshots of a version were published, oldest first; the last is current."""
+
+    model_config = ConfigDict(frozen=True)
+
+    version: str
+    published: tuple[str, ...] = ()
+
+    @property
+    def current(self) -> str | None:
+        """The current snapshot's id."""
+        return self.published[-1] if self.published else None
+
+
+def manifest_path(store: Store, name: VersionName, snapshot_id: str) -> Path:
+    """Where a snapshot's manifest is."""
+    return store.version_folder(name) / f"{snapshot_id}.json"
+
+
+def snapshot_path(store: Store, name: VersionName, snapshot_id: str) -> Path:
+    """Where a snapshot's DuckDB file is."""
+    return store.version_folder(name) / f"{snapshot_id}.duckdb"
+
+
+def head_path(store: Store, name: VersionName) -> Path:
+    """Where a version's head file is."""
+    return store.version_folder(name) / "head.json"
+
+
+def write_manifest(store: Store, manifest: Manifest) -> None:
+    """Write a manifest beside its snapshot."""
+    name = VersionName.parse(manifest.version)
+    write_sealed(manifest_path(store, name, manifest.snapshot_id), manifest)
+
+
+def read_manifest(store: Store, name: VersionName, snapshot_id: str) -> Manifest:
+    """Read a manifest.
+
+    Raises:
+        ManifestDamaged: when it is missing, altered, or another snapshot's.
+    """
+    path = manifest_path(store, name, snapshot_id)
+    manifest = read_sealed(path, Manifest)
+    if (manifest.version, manifest.snapshot_id) != (str(name), snapshot_id):
+        raise ManifestDamaged(
+            f"{path} belongs to {manifest.version}@{manifest.snapshot_id}, not {name}@{snapshot_id}"
+        )
+    return manifest
+
+
+def read_head(store: Store, name: VersionName) -> Head:
+    """Read a version's head; an empty one when nothing was published yet.
+
+    Raises:
+        ManifestDamaged: when it is altered or another version's.
+    """
+    path = head_path(store, name)
+    if not path.exists():
+        return Head(version=str(name))
+    head = read_sealed(path, Head)
+    if head.version != str(name):
+        raise ManifestDamaged(f"{path} belongs to {head.version}, not {name}")
+    return head
+
+
+def write_sealed(path: Path, model: BaseModel) -> None:
+    """Write a model as JSON, with a sha256 of itself, atomically."""
+    body = canonical_json(model.model_dump(mode="json"))
+    seal = hashlib.sha256(body.encode()).hexdigest()
+    write_atomically(path, f'{{"sha256":"{seal}","body":{body}}}\n'.encode())
+
+
+def read_sealed(path: Path, kind: type[Model]) -> Model:
+    """Read what `write_sealed` wrote.
+
+    Raises:
+        ManifestDamaged: when it is missing or any byte of it is altered.
+    """
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise ManifestDamaged(f"{path} cannot be read: {error.strerror}") from error
+    prefix, middle, suffix = b'{"sha256":"', b'","body":', b"}\n"
+    seal = content[len(prefix) : len(prefix) + 64]
+    body = content[len(prefix) + 64 + len(middle) : -len(suffix)]
+    whole = prefix + seal + middle + body + suffix
+    if content != whole or hashlib.sha256(body).hexdigest().encode() != seal:
+        raise ManifestDamaged(f"{path} was altered after it was written")
+    try:
+        return kind.model_validate_json(body)
+    except ValidationError as error:
+        raise ManifestDamaged(f"{path} is not a {kind.__name__.lower()} file") from error

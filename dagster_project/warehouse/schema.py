@@ -1,0 +1,87 @@
+"""The tables of a snapshot.
+
+A snapshot is one DuckDB file. Beside `rows` (`row_id BIGINT` and the version's own columns) it
+holds the tables below. Rows are named by dense 64-bit integers, sorted:
+
+- `row_id` numbers the rows of this snapshot, from 0;
+- `(parent_input, parent_row_id)` names a row of an input: `parent_input` is `inputs.input`, and
+  `parent_row_id` is the `row_id` in the upstream snapshot, or the number of the landed record;
+- `ordinal` tells apart the rows that a step split out of one; 0 otherwise.
+
+`row_hashes.content_hash` is md5 over the row's JSON as an unsigned 128-bit integer; it says "same
+content" across versions and runs.
+"""
+
+from __future__ import annotations
+
+FORMAT = 1
+"""Version of this layout, recorded in `manifest`."""
+
+TABLES: dict[str, str] = {
+    "lineage": """
+        row_id BIGINT NOT NULL, parent_input USMALLINT NOT NULL, parent_row_id BIGINT NOT NULL,
+        ordinal UINTEGER NOT NULL, relation VARCHAR NOT NULL, changed_by UBIGINT NOT NULL""",
+    "dispositions": """
+        parent_input USMALLINT NOT NULL, parent_row_id BIGINT NOT NULL, ordinal UINTEGER NOT NULL,
+        step USMALLINT NOT NULL, disposition VARCHAR NOT NULL, rule VARCHAR, measured VARCHAR,
+        threshold VARCHAR, survivor_input USMALLINT, survivor_row_id BIGINT,
+        survivor_ordinal UINTEGER, similarity DOUBLE, error VARCHAR""",
+    "quarantine": """
+        parent_input USMALLINT NOT NULL, parent_row_id BIGINT NOT NULL, ordinal UINTEGER NOT NULL,
+        step USMALLINT NOT NULL, error VARCHAR NOT NULL, content VARCHAR""",
+    "steps": """
+        step USMALLINT NOT NULL, name VARCHAR NOT NULL, operator VARCHAR NOT NULL, input VARCHAR,
+        parameters VARCHAR NOT NULL, code_hash VARCHAR NOT NULL, rows_in BIGINT NOT NULL,
+        kept BIGINT NOT NULL, changed BIGINT NOT NULL, merged BIGINT NOT NULL,
+        split BIGINT NOT NULL, dropped BIGINT NOT NULL, quarantined BIGINT NOT NULL,
+        generated BIGINT NOT NULL, rows_out BIGINT NOT NULL, seconds DOUBLE NOT NULL,
+        cached BIGINT NOT NULL""",
+    "step_rules": """
+        step USMALLINT NOT NULL, rule VARCHAR NOT NULL, disposition VARCHAR NOT NULL,
+        parent_input USMALLINT NOT NULL, row_count BIGINT NOT NULL""",
+    "inputs": """
+        input USMALLINT NOT NULL, name VARCHAR NOT NULL, kind VARCHAR NOT NULL,
+        reference VARCHAR NOT NULL, snapshot_id VARCHAR, content_id VARCHAR NOT NULL,
+        licence VARCHAR, row_count BIGINT NOT NULL, fetched_at TIMESTAMP NOT NULL""",
+    "input_files": """
+        input USMALLINT NOT NULL, name VARCHAR NOT NULL, uri VARCHAR NOT NULL,
+        sha256 VARCHAR NOT NULL, size BIGINT NOT NULL""",
+    "scores": """
+        parent_input USMALLINT NOT NULL, parent_row_id BIGINT NOT NULL, ordinal UINTEGER NOT NULL,
+        row_id BIGINT""",
+    "row_hashes": "row_id BIGINT NOT NULL, content_hash UHUGEINT NOT NULL",
+    "checks": """
+        name VARCHAR NOT NULL, suite VARCHAR NOT NULL, expectation VARCHAR NOT NULL,
+        arguments VARCHAR NOT NULL, severity VARCHAR NOT NULL, blocking BOOLEAN NOT NULL,
+        passed BOOLEAN NOT NULL, expected VARCHAR NOT NULL, observed VARCHAR NOT NULL,
+        element_count BIGINT, unexpected_count BIGINT, error VARCHAR""",
+    "check_failures": "name VARCHAR NOT NULL, row_id BIGINT NOT NULL",
+    "metrics": """
+        metric VARCHAR NOT NULL, stage VARCHAR NOT NULL, subject VARCHAR, value DOUBLE NOT NULL""",
+    "ledger": """
+        step USMALLINT NOT NULL, row_id BIGINT, kind VARCHAR NOT NULL, model VARCHAR,
+        request_hash VARCHAR, tokens_in BIGINT NOT NULL, tokens_out BIGINT NOT NULL,
+        dollars DOUBLE NOT NULL, seconds DOUBLE NOT NULL, from_cache BOOLEAN NOT NULL""",
+    "generations": """
+        row_id BIGINT NOT NULL, step USMALLINT NOT NULL, depth USMALLINT NOT NULL,
+        seed_rows BIGINT[] NOT NULL, template_hash VARCHAR, prompt VARCHAR NOT NULL,
+        model VARCHAR NOT NULL, sampling VARCHAR NOT NULL, request_hash VARCHAR NOT NULL,
+        response VARCHAR NOT NULL, tokens_in BIGINT NOT NULL, tokens_out BIGINT NOT NULL,
+        dollars DOUBLE NOT NULL, verdicts VARCHAR NOT NULL""",
+    "manifest": "key VARCHAR NOT NULL, value VARCHAR NOT NULL",
+}
+"""Columns of every table but `rows`.
+
+- `lineage`: one row an edge. `relation` is kept, changed, split, merged or generated; bit *s* of
+  `changed_by` is set when step *s* changed the row.
+- `dispositions`: one row for each input row (or split part) that is not in `rows`: `disposition`
+  is dropped, merged (into the survivor) or quarantined; `step` 65535 means it was not readable
+  when it was landed.
+- `scores`: the columns that steps measured, one DuckDB column each beside the key, for kept rows
+  (`row_id` set) and removed rows (`row_id` null).
+- `steps`: `changed` counts rows that go on with other content; rows_in = kept + changed + merged
+  + split + dropped + quarantined; `cached` counts the rows whose result came from the stage cache.
+"""
+
+LANDING_STEP = 65535
+"""The step number of dispositions that happened before any step: unreadable records."""

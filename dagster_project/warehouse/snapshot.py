@@ -1,0 +1,209 @@
+"""Building a snapshot: one DuckDB file, written under a temporary name by one process."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+import duckdb
+import polars as pl
+
+from dagster_project.errors import SeedbedError
+from dagster_project.identity import canonical_json, digest
+from dagster_project.warehouse.failpoints import failpoint
+from dagster_project.warehouse.schema import FORMAT, TABLES
+from dagster_project.warehouse.store import Store
+from dagster_project.workspace import VersionName
+
+BUILDING = ".building-"
+
+MEMORY_LIMIT = "1500MB"
+"""DuckDB's share of memory while a snapshot is written; it spills to the store's cache beyond."""
+
+SORTED_BY = {
+    "dispositions": "parent_input, parent_row_id, ordinal, step",
+    "quarantine": "parent_input, parent_row_id, ordinal, step",
+    "scores": "parent_input, parent_row_id, ordinal",
+}
+"""Tables that are staged while rows flow and written once, in this order: it makes them small, and
+quick to read by key."""
+
+
+class NotConserved(SeedbedError):
+    """Rows that vanished or appeared without a recorded reason."""
+
+
+class SnapshotBuilder:
+    """Writes one snapshot. Use as a context manager: leaving it deletes the file, unless it was sealed
+    under its final name by then.
+
+    Args:
+        store: where.
+        name: of which version.
+        build_id: what is being built.
+    """
+
+    def __init__(self, store: Store, name: VersionName, build_id: str) -> None:
+        self.store, self.name, self.build_id = store, name, build_id
+        moment = datetime.now(UTC)
+        self.created_at = moment.replace(tzinfo=None)
+        self.snapshot_id = f"{moment:%Y%m%dT%H%M%S%f}-{uuid.uuid4().hex[:6]}"
+        folder = store.version_folder(name)
+        folder.mkdir(parents=True, exist_ok=True)
+        self.path = folder / f"{BUILDING}{self.snapshot_id}.duckdb"
+        self.rows = 0
+        self.content_id = ""
+        self._created: set[str] = set()
+
+    def __enter__(self) -> SnapshotBuilder:
+        self.connection = self._connect()
+        self.connection.execute("BEGIN")
+        for table, columns in TABLES.items():
+            if table not in SORTED_BY:
+                self.connection.execute(f"CREATE TABLE {table} ({columns})")
+        return self
+
+    def _connect(self) -> duckdb.DuckDBPyConnection:
+        return duckdb.connect(
+            str(self.path),
+            config={
+                "python_enable_replacements": False,
+                "temp_directory": str(self.store.cache / "spill" / self.snapshot_id),
+                "memory_limit": MEMORY_LIMIT,
+                "TimeZone": "UTC",
+            },
+        )
+
+    def __exit__(self, *error: object) -> None:
+        self.connection.close()
+        self.path.unlink(missing_ok=True)
+        self.path.with_name(self.path.name + ".wal").unlink(missing_ok=True)
+
+    def append(self, table: str, frame: pl.DataFrame) -> None:
+        """Append rows to a table. `rows` and `scores` take their columns from the first frame."""
+        if table == "rows":
+            self.rows += frame.height
+        target = f"staging_{table}" if table in SORTED_BY else table
+        self.connection.register("incoming", frame.to_arrow())
+        try:
+            if target in self._created or (table in TABLES and table not in SORTED_BY):
+                self.connection.execute(f"INSERT INTO {target} BY NAME SELECT * FROM incoming")
+            else:
+                kind = "TEMP TABLE" if table in SORTED_BY else "TABLE"
+                columns = TABLES.get(table)
+                if columns and table != "scores":
+                    self.connection.execute(f"CREATE {kind} {target} ({columns})")
+                    self.connection.execute(f"INSERT INTO {target} BY NAME SELECT * FROM incoming")
+                else:
+                    self.connection.execute(f"CREATE {kind} {target} AS SELECT * FROM incoming")
+                self._created.add(target)
+        finally:
+            self.connection.unregister("incoming")
+
+    def append_records(self, table: str, records: Iterable[Mapping[str, Any]]) -> None:
+        """Append a few rows given as mappings."""
+        for record in records:
+            names = ", ".join(record)
+            marks = ", ".join("?" for _ in record)
+            self.connection.execute(
+                f"INSERT INTO {table} ({names}) VALUES ({marks})", list(record.values())
+            )
+
+    def finish(self, facts: Mapping[str, Any], input_rows: Mapping[int, int]) -> None:
+        """Write hashes and sorted tables, and prove that every input row is accounted for.
+
+        Args:
+            facts: what `manifest` records, beside what the builder knows; JSON values.
+            input_rows: how many rows each input had.
+
+        Raises:
+            NotConserved: when an input row is neither an ancestor of a row nor has a disposition,
+                or a row has no ancestor.
+        """
+        run = self.connection.execute
+        failpoint("rows_written")
+        for table, order in SORTED_BY.items():
+            staged = f"staging_{table}"
+            if staged in self._created:
+                run(f"CREATE TABLE {table} AS SELECT * FROM {staged} ORDER BY {order}")
+                run(f"DROP TABLE {staged}")
+            else:
+                run(f"CREATE TABLE {table} ({TABLES[table]})")
+        run(
+            "INSERT INTO row_hashes "
+            f"SELECT row_id, md5_number({self._row_json()}) FROM rows ORDER BY row_id"
+        )
+        self._prove_conservation(input_rows)
+        self.content_id = self._content_id()
+        known = {
+            "format": FORMAT,
+            "version": str(self.name),
+            "snapshot_id": self.snapshot_id,
+            "build_id": self.build_id,
+            "content_id": self.content_id,
+            "rows": self.rows,
+        }
+        for key, value in {**known, **facts}.items():
+            run("INSERT INTO manifest VALUES (?, ?)", [key, canonical_json(value)])
+        failpoint("provenance_written")
+        run("COMMIT")
+        run("CHECKPOINT")
+        self.connection.close()
+
+    @contextmanager
+    def reopened(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """The finished file, open for writing what audits found, in one transaction."""
+        with self._connect() as connection:
+            connection.execute("BEGIN")
+            yield connection
+            connection.execute("COMMIT")
+            connection.execute("CHECKPOINT")
+
+    def _data_columns(self) -> list[tuple[str, str]]:
+        described = self.connection.execute("DESCRIBE rows").fetchall()
+        return [(name, kind) for name, kind, *_ in described if name != "row_id"]
+
+    def _row_json(self) -> str:
+        fields = ", ".join(
+            f"{_literal(name)}: {_identifier(name)}" for name, _ in self._data_columns()
+        )
+        return f"to_json({{{fields}}})::VARCHAR" if fields else "'{}'"
+
+    def _content_id(self) -> str:
+        sums = self.connection.execute(
+            "SELECT count(*), sum((content_hash >> 64)::UBIGINT), "
+            "sum((content_hash & 18446744073709551615)::UBIGINT) FROM row_hashes"
+        ).fetchone()
+        assert sums is not None
+        return digest([self._data_columns(), *(str(value or 0) for value in sums)])
+
+    def _prove_conservation(self, input_rows: Mapping[int, int]) -> None:
+        counted = dict(
+            self.connection.execute(
+                "SELECT parent_input, count(DISTINCT parent_row_id) FROM ("
+                "SELECT parent_input, parent_row_id FROM lineage UNION ALL "
+                "SELECT parent_input, parent_row_id FROM dispositions) GROUP BY ALL"
+            ).fetchall()
+        )
+        for number, rows in input_rows.items():
+            if counted.get(number, 0) != rows:
+                raise NotConserved(
+                    f"{self.name}: input {number} had {rows:,} rows, but {counted.get(number, 0):,} "
+                    "are accounted for; nothing is published"
+                )
+        orphans = self.connection.execute(
+            "SELECT count(*) FROM rows ANTI JOIN lineage USING (row_id)"
+        ).fetchone()
+        if orphans and orphans[0]:
+            raise NotConserved(f"{self.name}: {orphans[0]:,} rows have no ancestor")
+
+
+def _identifier(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _literal(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
