@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Collection, Sequence
 
 import polars as pl
+from polars.exceptions import ShapeError
 
 from dagster_project.engine.accounts import RuleCount, StepCount
 from dagster_project.engine.batch import (
@@ -198,6 +199,8 @@ def _isolated(
         return body(batch), []
     except (NotConserved, RunStopped, OperatorMisuse):
         raise
+    except ShapeError as error:
+        raise NotConserved(f"an expression gave more or fewer values than rows: {error}") from error
     except Exception:
         body(batch.clear())  # an error that needs no row is the recipe's, not a row's
     good: list[pl.DataFrame] = []

@@ -10,7 +10,12 @@ from polars.exceptions import PolarsError
 from dagster_project.engine.plan import PlannedStep, RunStopped
 from dagster_project.engine.row_stage import check_reads
 from dagster_project.operators.acquire.conform import unify
-from dagster_project.operators.base import RelationOperator, RowOperator, SplitOperator
+from dagster_project.operators.base import (
+    OperatorMisuse,
+    RelationOperator,
+    RowOperator,
+    SplitOperator,
+)
 
 
 def flow(
@@ -29,6 +34,8 @@ def flow(
         try:
             check_reads(step.operator, schema, step)
             schema, measured = _after(step, schema)
+        except OperatorMisuse as error:
+            raise RunStopped(f"step {step.name}: {error}") from error
         except PolarsError as error:
             message = str(error).splitlines()[0]
             raise RunStopped(
@@ -76,7 +83,23 @@ def _after(step: PlannedStep, schema: pl.Schema) -> tuple[pl.Schema, frozenset[s
 
 
 def _resolve(schema: pl.Schema, expressions: Mapping[str, pl.Expr]) -> pl.Schema:
+    for name, expression in expressions.items():
+        if not _looks_at_one_row(expression):
+            raise OperatorMisuse(
+                f"{name!r} is computed from more than its own row, so its value would depend on how "
+                "rows are batched; only relation operators may look at all rows"
+            )
     return pl.LazyFrame(schema=schema).with_columns(**expressions).collect_schema()
+
+
+def _looks_at_one_row(expression: pl.Expr) -> bool:
+    """Whether an expression gives one value for each row, from that row. Polars cannot tell for
+    every expression before it sees rows; the benefit of the doubt is the operator's."""
+    meta = expression.meta
+    try:
+        return meta.is_literal() or (meta.is_row_separable() and meta.is_length_preserving())
+    except PolarsError:
+        return True
 
 
 def _refuse_overwriting(step: PlannedStep, schema: pl.Schema, measured: list[str]) -> None:

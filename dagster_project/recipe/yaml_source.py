@@ -13,6 +13,7 @@ from dagster_project.recipe.problems import DeclarationError, Problem
 
 MAX_BYTES = 1_000_000
 MAX_DEPTH = 50
+PLAIN_TAGS = ("tag:yaml.org,2002:map", "tag:yaml.org,2002:seq")
 
 Location = tuple[str | int, ...]
 
@@ -115,6 +116,10 @@ class _Builder:
         if depth > MAX_DEPTH or self.nodes > 100_000:
             raise yaml.MarkedYAMLError(
                 problem="nested too deeply or expands too far", problem_mark=node.start_mark
+            )
+        if isinstance(node, yaml.CollectionNode) and node.tag not in PLAIN_TAGS:
+            raise yaml.MarkedYAMLError(
+                problem=f"the tag {node.tag} is not allowed", problem_mark=node.start_mark
             )
         if isinstance(node, yaml.MappingNode):
             return self._mapping(node, location, depth)

@@ -1,0 +1,182 @@
+"""Verbs for people who write recipes."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from dagster_project.cli.console import console, errors, print_json
+from dagster_project.errors import SeedbedError
+from dagster_project.workspace import VersionName, Workspace
+
+FIRST_RECIPE = """\
+description: Say what these rows are and what for.
+phase: sft                      # pretrain, sft, preference, reward or rl
+owners: [team:{dataset}]
+licence: CC0-1.0
+
+inputs:
+  rows:
+    files: {files}
+
+steps:
+  - deduplicate_exact: {{columns: null}}
+
+checks: [rows]
+"""
+
+NEXT_RECIPE = """\
+description: As {previous}, with what is added below.
+phase: {phase}
+owners: {owners}
+{licence}
+inputs:
+  {previous_name}:
+    version: {previous}
+
+steps: []                       # what this version does to the rows of {previous}
+
+checks: [rows]
+"""
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add this module's verbs."""
+    app.command()(new)
+    app.command()(check)
+    app.command()(schema)
+    app.command()(operators)
+
+
+def new(
+    version: Annotated[str, typer.Argument(help="dataset, or dataset/version.")],
+    files: Annotated[
+        str, typer.Option(help="Rows of a first version: a path or glob.")
+    ] = "data/*.jsonl",
+) -> None:
+    """Scaffold a dataset's first version, or the next version of one that exists."""
+    workspace = Workspace.find()
+    dataset, slash, label = version.partition("/")
+    existing = sorted(
+        (path.stem for path in (workspace.assets / dataset).glob("*.yaml")), key=_natural
+    )
+    name = VersionName.parse(f"{dataset}/{label if slash else _next(existing)}")
+    path = workspace.assets / name.dataset / f"{name.version}.yaml"
+    if path.exists():
+        raise SeedbedError(f"{path} exists already; nothing was written")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(_next_recipe(workspace, name, existing[-1]) if existing else FIRST_RECIPE.format(
+        dataset=name.dataset, files=files
+    ))
+    console.print(f"wrote {path.relative_to(workspace.root)}; next: `seedbed check`, then")
+    console.print(f"  seedbed build {name} --sample 100")
+
+
+def check(
+    as_json: Annotated[bool, typer.Option("--json", help="Print problems as JSON.")] = False,
+) -> None:
+    """Validate every recipe and suite; say what is wrong, where, and what is allowed."""
+    from dagster_project.orchestration.workspace_definitions import plan_workspace
+
+    planned = plan_workspace(Workspace.find())
+    problems = [problem for found in planned.problems.values() for problem in found]
+    if as_json:
+        print_json(
+            {
+                "versions": [str(name) for name in planned.versions],
+                "problems": [
+                    {
+                        "file": str(problem.file),
+                        "line": problem.line,
+                        "field": problem.field,
+                        "message": problem.message,
+                        "found": problem.found,
+                        "allowed": problem.allowed,
+                    }
+                    for problem in problems
+                ],
+            }
+        )
+    else:
+        for problem in problems:
+            errors.print(f"[red]✗[/] {_shown(problem)}", soft_wrap=True)
+        console.print(
+            f"{len(planned.versions)} versions can be used, {len(planned.problems)} cannot"
+        )
+    raise typer.Exit(1 if problems else 0)
+
+
+def schema(
+    write: Annotated[
+        bool, typer.Option(help="Write it to assets/recipe.schema.json, for editors.")
+    ] = False,
+) -> None:
+    """The JSON Schema of recipes, with every operator's parameters."""
+    import json
+
+    from dagster_project.engine.json_schema import recipe_schema
+
+    text = json.dumps(recipe_schema(), indent=2, ensure_ascii=False)
+    if not write:
+        print(text)
+        return
+    path = Workspace.find().assets / "recipe.schema.json"
+    path.write_text(text + "\n")
+    console.print(
+        f"wrote {path}; in a recipe's first line: # yaml-language-server: $schema=../recipe.schema.json"
+    )
+
+
+def operators(
+    name: Annotated[str | None, typer.Argument(help="One operator, in full.")] = None,
+) -> None:
+    """The operators recipes can use."""
+    from rich.markdown import Markdown
+
+    from dagster_project.engine.catalogue import catalogue_entry, first_line
+    from dagster_project.operators.registry import built_in_operators
+    from dagster_project.recipe.problems import nearest
+
+    catalogue = built_in_operators()
+    if name is None:
+        for each, operator in catalogue.items():
+            console.print(f"[bold]{each}[/]  {first_line(operator)}")
+        return
+    if name not in catalogue:
+        near = nearest(name, catalogue)
+        raise SeedbedError(f"no operator {name!r}" + (f"; did you mean {near!r}?" if near else ""))
+    console.print(Markdown(catalogue_entry(catalogue[name])))
+
+
+def _shown(problem: object) -> str:
+    from rich.markup import escape
+
+    return escape(str(problem))
+
+
+def _next(existing: list[str]) -> str:
+    numbers = [int(match[1]) for name in existing if (match := re.fullmatch(r"v(\d+)", name))]
+    return f"v{max(numbers, default=0) + 1}"
+
+
+def _natural(name: str) -> tuple[int, str]:
+    match = re.fullmatch(r"v(\d+)", name)
+    return (int(match[1]) if match else -1, name)
+
+
+def _next_recipe(workspace: Workspace, name: VersionName, previous: str) -> str:
+    from dagster_project.recipe.loading import read_recipe
+
+    before = VersionName(name.dataset, previous)
+    path: Path = workspace.assets / before.dataset / f"{previous}.yaml"
+    recipe = read_recipe(path, before).recipe
+    return NEXT_RECIPE.format(
+        previous=before,
+        previous_name=re.sub(r"\W", "_", f"from_{previous}"),
+        phase=recipe.phase,
+        owners=f"[{', '.join(recipe.owners)}]",
+        licence=f"licence: {recipe.licence}\n" if recipe.licence else "",
+    )

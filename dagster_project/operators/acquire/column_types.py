@@ -1,0 +1,267 @@
+"""One type for a field whose values have several: the union of schemas, and frames made to fit it.
+
+The union keeps every value. Integers widen to wider integers and to floats, lists and objects are
+joined field by field, and what has no common type becomes text: numbers and truth values as JSON
+writes them, objects and lists as JSON without their null fields (a missing field and a null one are
+the same thing in a table), binary as base64.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import polars as pl
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from dagster_project.operators.acquire.input_error import InputError
+
+MAX_FIELDS = 256
+"""Most fields of an object below the top level; one with more is a dictionary and becomes text."""
+
+MAX_CELLS = 2**26
+"""Most cells that may be added for fields which rows of one frame do not have."""
+
+EXACT_FLOAT = 2**53
+"""Integers up to this size are exact as floats."""
+
+_SIGNED = (pl.Int8, pl.Int16, pl.Int32, pl.Int64)
+_UNSIGNED = (pl.UInt8, pl.UInt16, pl.UInt32, pl.UInt64)
+_FLOATS = (pl.Float32, pl.Float64)
+
+
+def plain(dtype: pl.DataType) -> pl.DataType:
+    """`dtype` without what only Polars has: categories are text, arrays and maps are lists,
+    integers of 128 bits are text."""
+    if isinstance(dtype, pl.List | pl.Array):
+        return pl.List(plain(_inner(dtype)))
+    if isinstance(dtype, pl.Struct):
+        if len(dtype.fields) > MAX_FIELDS:
+            return pl.String()
+        return pl.Struct({field.name: plain(_instance(field.dtype)) for field in dtype.fields})
+    if isinstance(dtype, pl.Map):
+        entry = {"key": plain(_instance(dtype.key)), "value": plain(_instance(dtype.value))}
+        return pl.List(pl.Struct(entry))
+    if isinstance(dtype, pl.Float16):
+        return pl.Float32()
+    if isinstance(dtype, pl.Categorical | pl.Enum | pl.Int128 | pl.UInt128 | pl.Object | pl.Unknown):
+        return pl.String()
+    return dtype
+
+
+def unify(a: pl.DataType, b: pl.DataType) -> pl.DataType:
+    """The narrowest type that holds the values of both.
+
+    Associative, and commutative but for the order of an object's fields, which is that in which
+    they were first seen.
+    """
+    a, b = plain(a), plain(b)
+    if a == b or isinstance(b, pl.Null):
+        return a
+    if isinstance(a, pl.Null):
+        return b
+    if isinstance(a, pl.List) and isinstance(b, pl.List):
+        return pl.List(unify(_inner(a), _inner(b)))
+    if isinstance(a, pl.Struct) and isinstance(b, pl.Struct):
+        return plain(pl.Struct(dict(unify_schemas([_fields(a), _fields(b)]))))
+    return _wider_number(a, b) or pl.String()
+
+
+def unify_schemas(schemas: Iterable[Mapping[str, pl.DataType]]) -> pl.Schema:
+    """The union of schemas: every field, in the order first seen, with the type that holds all."""
+    union: dict[str, pl.DataType] = {}
+    for schema in schemas:
+        for name, dtype in schema.items():
+            union[name] = unify(union.get(name, pl.Null()), dtype)
+    return pl.Schema(union)
+
+
+def storable(schema: Mapping[str, pl.DataType]) -> pl.Schema:
+    """`schema` in types that DuckDB and Parquet hold: text for fields that are always null and for
+    objects without fields. For the union of all blocks, not for one of them: text is final."""
+    return pl.Schema({name: _storable(plain(dtype)) for name, dtype in schema.items()})
+
+
+def conform(frame: pl.DataFrame, schema: Mapping[str, pl.DataType]) -> pl.DataFrame:
+    """The rows of `frame` in `schema`'s columns and types; missing fields are null.
+
+    Args:
+        frame: any frame.
+        schema: a union that `frame.schema` is part of, see `unify_schemas`.
+
+    Raises:
+        InputError: when an integer too large for a float would become one, or when the fields that
+            rows do not have would need more than `MAX_CELLS` cells.
+        ValueError: when `schema` is no such union.
+    """
+    extra = [name for name in frame.columns if name not in schema]
+    if extra:
+        raise ValueError(f"the schema lacks the columns {extra}")
+    missing = [_arrow_type(dtype) for name, dtype in schema.items() if name not in frame.columns]
+    _check_room(frame.height, missing)
+    columns = []
+    for name, dtype in schema.items():
+        if name not in frame.columns:
+            columns.append(pl.Series(name, [None], dtype=dtype).new_from_index(0, frame.height))
+        elif frame.schema[name] == dtype:
+            columns.append(frame[name])
+        else:
+            columns.append(_convert(frame[name], dtype))
+    return pl.DataFrame(columns, height=frame.height)
+
+
+def text_of(value: Any) -> str | None:
+    """A value as the text it has in a column of text; None stays None."""
+    if value is None or isinstance(value, str):
+        return value
+    if isinstance(value, bytes):
+        return base64.b64encode(value).decode()
+    if isinstance(value, bool | int | float | list | dict | tuple):
+        return json.dumps(
+            _without_nulls(value), ensure_ascii=False, separators=(",", ":"), default=text_of
+        )
+    return str(value)
+
+
+def _without_nulls(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _without_nulls(item) for key, item in value.items() if item is not None}
+    if isinstance(value, list | tuple):
+        return [_without_nulls(item) for item in value]
+    if isinstance(value, float) and abs(value) < EXACT_FLOAT and value.is_integer():
+        return int(value)
+    return value
+
+
+def _wider_number(a: pl.DataType, b: pl.DataType) -> pl.DataType | None:
+    kinds = (type(a), type(b))
+    signed = [_SIGNED.index(kind) for kind in kinds if kind in _SIGNED]
+    unsigned = [_UNSIGNED.index(kind) for kind in kinds if kind in _UNSIGNED]
+    floats = [kind for kind in kinds if kind in _FLOATS]
+    if len(signed) + len(unsigned) + len(floats) < 2:
+        return None
+    if len(unsigned) == 2:
+        return _UNSIGNED[max(unsigned)]()
+    if unsigned and _UNSIGNED[unsigned[0]] is pl.UInt64:
+        return None
+    if floats:
+        return pl.Float64()
+    return _SIGNED[max(*signed, *(rank + 1 for rank in unsigned))]()
+
+
+def _storable(dtype: pl.DataType) -> pl.DataType:
+    if isinstance(dtype, pl.Null) or (isinstance(dtype, pl.Struct) and not dtype.fields):
+        return pl.String()
+    if isinstance(dtype, pl.List):
+        return pl.List(_storable(_inner(dtype)))
+    if isinstance(dtype, pl.Struct):
+        return pl.Struct({name: _storable(field) for name, field in _fields(dtype).items()})
+    return dtype
+
+
+def _convert(series: pl.Series, dtype: pl.DataType) -> pl.Series:
+    if isinstance(dtype, pl.String) and not series.dtype.is_nested() and not series.dtype.is_float():
+        return series.bin.encode("base64") if series.dtype == pl.Binary else series.cast(pl.String)
+    series = series.cast(_without_wide_integers(series.dtype))
+    try:
+        array = _cast(series.to_arrow(), _arrow_type(dtype))
+    except pa.ArrowInvalid as error:
+        raise InputError(
+            f"field `{series.name}` holds fractions, and an integer that a float would round "
+            f"({error}). Declare its type: `text` keeps every digit, `float` rounds"
+        ) from error
+    return pl.Series(series.name, pl.from_arrow(array), dtype=dtype)
+
+
+def _without_wide_integers(dtype: pl.DataType) -> pl.DataType:
+    """`dtype` with text for integers of 128 bits, which Arrow does not have."""
+    if isinstance(dtype, pl.List):
+        return pl.List(_without_wide_integers(_inner(dtype)))
+    if isinstance(dtype, pl.Struct):
+        fields = _fields(dtype).items()
+        return pl.Struct({name: _without_wide_integers(field) for name, field in fields})
+    return pl.String() if isinstance(dtype, pl.Int128 | pl.UInt128) else dtype
+
+
+def _cast(array: pa.Array, target: pa.DataType) -> pa.Array:
+    source = array.type
+    if source == target:
+        return array
+    if pa.types.is_null(source):
+        return pa.nulls(len(array), target)
+    if pa.types.is_large_string(target) and _has_own_text(source):
+        return pa.array([text_of(value) for value in array.to_pylist()], target)
+    if pa.types.is_map(source):
+        entries = pa.StructArray.from_arrays([array.keys, array.items], ["key", "value"])
+        array = pa.ListArray.from_arrays(array.offsets, entries, mask=array.is_null())
+        return _cast(array, target)
+    if _is_list(source):
+        lengths = pc.fill_null(pc.list_value_length(array), 0).cast(pa.int64())
+        offsets = pa.concat_arrays([pa.array([0], pa.int64()), pc.cumulative_sum(lengths)])
+        items = _cast(array.flatten(), target.value_type)
+        return pa.LargeListArray.from_arrays(offsets, items, type=target, mask=array.is_null())
+    if pa.types.is_struct(source):
+        found = dict(zip((field.name for field in source), array.flatten(), strict=True))
+        lost = [name for name in found if target.get_field_index(name) < 0]
+        if lost:
+            raise ValueError(f"the schema lacks the fields {lost}")
+        _check_room(len(array), [field.type for field in target if field.name not in found])
+        columns = [
+            _cast(found[field.name], field.type)
+            if field.name in found
+            else pa.nulls(len(array), field.type)
+            for field in target
+        ]
+        return pa.StructArray.from_arrays(columns, fields=list(target), mask=array.is_null())
+    return array.cast(target)
+
+
+def _check_room(rows: int, missing: list[pa.DataType]) -> None:
+    cells = rows * sum(_leaves(dtype) for dtype in missing)
+    if cells > MAX_CELLS:
+        raise InputError(
+            f"{rows:,} rows or objects differ so much in their fields that a table of them would "
+            f"have {cells:,} empty cells. If names of fields are values (a dictionary), declare "
+            "the field that holds them as `json`"
+        )
+
+
+def _leaves(dtype: pa.DataType) -> int:
+    return 1 + sum(_leaves(dtype.field(index).type) for index in range(dtype.num_fields))
+
+
+def _arrow_type(dtype: pl.DataType) -> pa.DataType:
+    return pl.Series([], dtype=dtype).to_arrow().type
+
+
+def _is_list(dtype: pa.DataType) -> bool:
+    return (
+        pa.types.is_list(dtype) or pa.types.is_large_list(dtype) or pa.types.is_fixed_size_list(dtype)
+    )
+
+
+def _has_own_text(dtype: pa.DataType) -> bool:
+    """Whether `text_of` says how such values are written, rather than Arrow's cast."""
+    return (
+        _is_list(dtype)
+        or pa.types.is_struct(dtype)
+        or pa.types.is_map(dtype)
+        or pa.types.is_floating(dtype)
+        or pa.types.is_binary(dtype)
+        or pa.types.is_large_binary(dtype)
+    )
+
+
+def _instance(dtype: Any) -> pl.DataType:
+    return dtype() if isinstance(dtype, type) else dtype
+
+
+def _inner(dtype: pl.List | pl.Array) -> pl.DataType:
+    return _instance(dtype.inner)
+
+
+def _fields(dtype: pl.Struct) -> dict[str, pl.DataType]:
+    return {field.name: _instance(field.dtype) for field in dtype.fields}
