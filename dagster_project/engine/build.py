@@ -29,7 +29,7 @@ from dagster_project.engine.row_stage import run_steps
 from dagster_project.engine.schema_flow import flow, joined_schema
 from dagster_project.engine.stage_cache import StageCache
 from dagster_project.identity import canonical_json, digest
-from dagster_project.operators.acquire.conform import conform
+from dagster_project.operators.acquire.column_types import conform
 from dagster_project.operators.base import SplitOperator
 from dagster_project.warehouse.snapshot import SnapshotBuilder
 from dagster_project.warehouse.store import Store

@@ -14,7 +14,7 @@ from dagster_project.engine.chunk import Chunk
 from dagster_project.engine.plan import Plan, RunStopped
 from dagster_project.identity import digest
 from dagster_project.operators.acquire.block import Reader
-from dagster_project.operators.acquire.conform import conform, unify_schemas
+from dagster_project.operators.acquire.column_types import conform, storable, unify_schemas
 from dagster_project.operators.acquire.files import FilesReader, ReadLimits
 from dagster_project.operators.acquire.huggingface import HuggingFaceReader
 from dagster_project.operators.acquire.python_source import PythonReader
@@ -233,7 +233,8 @@ def _open_landed(
     reference: str,
 ) -> OpenInput:
     paths = [block_folder(store, block.key) for block in landed.blocks]
-    schema = unify_schemas(pl.read_parquet_schema(path / "parsed.parquet") for path in paths)
+    found = (pl.read_parquet_schema(path / "parsed.parquet") for path in paths)
+    schema = storable(unify_schemas(found))
     kinds = [[column, str(type_)] for column, type_ in schema.items()]
 
     def loader(block: LandedBlock, path: Path) -> Callable[[], pl.DataFrame]:

@@ -9,7 +9,7 @@ from polars.exceptions import PolarsError
 
 from dagster_project.engine.plan import PlannedStep, RunStopped
 from dagster_project.engine.row_stage import check_reads
-from dagster_project.operators.acquire.conform import unify
+from dagster_project.operators.acquire.column_types import unify
 from dagster_project.operators.base import (
     OperatorMisuse,
     RelationOperator,

@@ -10,8 +10,8 @@ import polars as pl
 from dagster_project.engine.chunk import frame_digest
 from dagster_project.identity import digest
 from dagster_project.operators.acquire.block import ORIGIN_SCHEMA, Block, Records, SourceFile
-from dagster_project.operators.acquire.conform import conform, storable
-from dagster_project.operators.acquire.errors import InputError
+from dagster_project.operators.acquire.column_types import conform, storable
+from dagster_project.operators.acquire.input_error import InputError
 from dagster_project.warehouse.connect import connect
 from dagster_project.warehouse.store import Store
 from dagster_project.workspace import VersionName

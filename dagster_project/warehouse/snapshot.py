@@ -67,15 +67,16 @@ class SnapshotBuilder:
         return self
 
     def _connect(self) -> duckdb.DuckDBPyConnection:
-        return duckdb.connect(
+        connection = duckdb.connect(
             str(self.path),
             config={
                 "python_enable_replacements": False,
                 "temp_directory": str(self.store.cache / "spill" / self.snapshot_id),
                 "memory_limit": MEMORY_LIMIT,
-                "TimeZone": "UTC",
             },
         )
+        connection.execute("SET TimeZone = 'UTC'")  # times in content hashes are the same anywhere
+        return connection
 
     def __exit__(self, *error: object) -> None:
         self.connection.close()

@@ -37,7 +37,7 @@ def plain(dtype: pl.DataType) -> pl.DataType:
     """`dtype` without what only Polars has: categories are text, arrays and maps are lists,
     integers of 128 bits are text."""
     if isinstance(dtype, pl.List | pl.Array):
-        return pl.List(plain(_inner(dtype)))
+        return pl.List(plain(inner_of(dtype)))
     if isinstance(dtype, pl.Struct):
         if len(dtype.fields) > MAX_FIELDS:
             return pl.String()
@@ -64,9 +64,9 @@ def unify(a: pl.DataType, b: pl.DataType) -> pl.DataType:
     if isinstance(a, pl.Null):
         return b
     if isinstance(a, pl.List) and isinstance(b, pl.List):
-        return pl.List(unify(_inner(a), _inner(b)))
+        return pl.List(unify(inner_of(a), inner_of(b)))
     if isinstance(a, pl.Struct) and isinstance(b, pl.Struct):
-        return plain(pl.Struct(dict(unify_schemas([_fields(a), _fields(b)]))))
+        return plain(pl.Struct(dict(unify_schemas([fields_of(a), fields_of(b)]))))
     return _wider_number(a, b) or pl.String()
 
 
@@ -100,7 +100,7 @@ def conform(frame: pl.DataFrame, schema: Mapping[str, pl.DataType]) -> pl.DataFr
     extra = [name for name in frame.columns if name not in schema]
     if extra:
         raise ValueError(f"the schema lacks the columns {extra}")
-    missing = [_arrow_type(dtype) for name, dtype in schema.items() if name not in frame.columns]
+    missing = [arrow_type(dtype) for name, dtype in schema.items() if name not in frame.columns]
     _check_room(frame.height, missing)
     columns = []
     for name, dtype in schema.items():
@@ -156,9 +156,9 @@ def _storable(dtype: pl.DataType) -> pl.DataType:
     if isinstance(dtype, pl.Null) or (isinstance(dtype, pl.Struct) and not dtype.fields):
         return pl.String()
     if isinstance(dtype, pl.List):
-        return pl.List(_storable(_inner(dtype)))
+        return pl.List(_storable(inner_of(dtype)))
     if isinstance(dtype, pl.Struct):
-        return pl.Struct({name: _storable(field) for name, field in _fields(dtype).items()})
+        return pl.Struct({name: _storable(field) for name, field in fields_of(dtype).items()})
     return dtype
 
 
@@ -167,7 +167,7 @@ def _convert(series: pl.Series, dtype: pl.DataType) -> pl.Series:
         return series.bin.encode("base64") if series.dtype == pl.Binary else series.cast(pl.String)
     series = series.cast(_without_wide_integers(series.dtype))
     try:
-        array = _cast(series.to_arrow(), _arrow_type(dtype))
+        array = _cast(series.to_arrow(), arrow_type(dtype))
     except pa.ArrowInvalid as error:
         raise InputError(
             f"field `{series.name}` holds fractions, and an integer that a float would round "
@@ -179,9 +179,9 @@ def _convert(series: pl.Series, dtype: pl.DataType) -> pl.Series:
 def _without_wide_integers(dtype: pl.DataType) -> pl.DataType:
     """`dtype` with text for integers of 128 bits, which Arrow does not have."""
     if isinstance(dtype, pl.List):
-        return pl.List(_without_wide_integers(_inner(dtype)))
+        return pl.List(_without_wide_integers(inner_of(dtype)))
     if isinstance(dtype, pl.Struct):
-        fields = _fields(dtype).items()
+        fields = fields_of(dtype).items()
         return pl.Struct({name: _without_wide_integers(field) for name, field in fields})
     return pl.String() if isinstance(dtype, pl.Int128 | pl.UInt128) else dtype
 
@@ -233,7 +233,7 @@ def _leaves(dtype: pa.DataType) -> int:
     return 1 + sum(_leaves(dtype.field(index).type) for index in range(dtype.num_fields))
 
 
-def _arrow_type(dtype: pl.DataType) -> pa.DataType:
+def arrow_type(dtype: pl.DataType) -> pa.DataType:
     return pl.Series([], dtype=dtype).to_arrow().type
 
 
@@ -259,9 +259,9 @@ def _instance(dtype: Any) -> pl.DataType:
     return dtype() if isinstance(dtype, type) else dtype
 
 
-def _inner(dtype: pl.List | pl.Array) -> pl.DataType:
+def inner_of(dtype: pl.List | pl.Array) -> pl.DataType:
     return _instance(dtype.inner)
 
 
-def _fields(dtype: pl.Struct) -> dict[str, pl.DataType]:
+def fields_of(dtype: pl.Struct) -> dict[str, pl.DataType]:
     return {field.name: _instance(field.dtype) for field in dtype.fields}

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import datetime
 import decimal
-import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import polars as pl
@@ -14,6 +13,9 @@ import pyarrow as pa
 from dagster_project.operators.acquire.column_types import (
     MAX_CELLS,
     MAX_FIELDS,
+    arrow_type,
+    fields_of,
+    inner_of,
     text_of,
     unify,
 )
@@ -22,71 +24,143 @@ from dagster_project.operators.acquire.input_error import InputError
 MAX_DEPTH = 16
 """Levels of lists and objects that have columns of their own; what lies deeper becomes text."""
 
-_INT64 = range(-(2**63), 2**63)
-_SCALARS: dict[type, pl.DataType] = {
-    type(None): pl.Null(),
-    bool: pl.Boolean(),
-    float: pl.Float64(),
-    str: pl.String(),
-    bytes: pl.Binary(),
-    datetime.date: pl.Date(),
-    datetime.time: pl.Time(),
-    datetime.timedelta: pl.Duration("us"),
-    decimal.Decimal: pl.String(),
+_KINDS = {
+    type(None): "null",
+    bool: "bool",
+    float: "float",
+    str: "text",
+    bytes: "binary",
+    datetime.date: "date",
+    datetime.time: "time",
+    datetime.timedelta: "duration",
+    decimal.Decimal: "decimal",
 }
+_TYPES: dict[str, pl.DataType] = {
+    "null": pl.Null(),
+    "bool": pl.Boolean(),
+    "int": pl.Int64(),
+    "float": pl.Float64(),
+    "text": pl.String(),
+    "binary": pl.Binary(),
+    "date": pl.Date(),
+    "time": pl.Time(),
+    "duration": pl.Duration("us"),
+    "datetime": pl.Datetime("us"),
+    "datetime with zone": pl.Datetime("us", "UTC"),
+    "decimal": pl.String(),
+    "large int": pl.String(),
+    "dictionary": pl.String(),
+}
+_WRITTEN_AS_TEXT = ("decimal", "large int", "dictionary")
+
+Kind = str | tuple
+"""What type a value has: a name of `_TYPES`, `(list, *kinds of items)` or `(dict, *(field, kind))`."""
 
 
 class UnusableValue(ValueError):
     """A value that no column can hold, in plain words."""
 
 
-def frame_of_records(records: Iterable[Mapping[str, Any]]) -> pl.DataFrame:
+def frame_of_records(records: Sequence[Mapping[str, Any]]) -> pl.DataFrame:
     """One row per record, one column per field in the order first seen.
 
     Integers beyond 64 bits, decimals, objects with more than `MAX_FIELDS` fields and what is nested
     deeper than `MAX_DEPTH` become text, as does a field whose values have no common type.
 
     Raises:
-        UnusableValue: for a value that is none of JSON's, bytes, a date, a time or a decimal.
+        UnusableValue: for a value that is neither JSON's, nor bytes, a date, a time or a decimal.
         InputError: when the records differ so much that the frame would be mostly empty, or a
             field holds both fractions and integers that a float cannot hold.
     """
-    records = list(records)
     names = dict.fromkeys(name for record in records for name in record)
     if len(names) * len(records) > MAX_CELLS:
         raise InputError(
-            f"{len(records):,} rows use {len(names):,} different fields; if names of fields are "
-            "values, put them in one field and declare it as `json`"
+            f"{len(records):,} rows use {len(names):,} different fields. If names of fields are "
+            "values, put them into one field, as a list or an object declared as `json`"
         )
     columns = [_column(name, [record.get(name) for record in records]) for name in names]
     return pl.DataFrame(columns, height=len(records))
 
 
-def kind_of(value: Any, depth: int = 0) -> Any:
-    """What type a value has, as something that can be counted: a scalar's Polars type, or the
-    kinds inside a list or an object.
+def kind_of(value: Any, depth: int = 0) -> Kind:
+    """The kind of a value.
 
     Raises:
         UnusableValue: for a value that no column can hold.
     """
     kind = type(value)
+    if kind in _KINDS:
+        return _KINDS[kind]
     if kind is int:
-        return pl.Int64() if value in _INT64 else pl.String()
+        return "int" if -(2**63) <= value < 2**63 else "large int"
     if kind is dict or kind is list or kind is tuple:
         if depth >= MAX_DEPTH or (kind is dict and depth and len(value) > MAX_FIELDS):
-            return pl.String()
+            return "dictionary"
         if kind is dict:
             return (dict, *((name, kind_of(item, depth + 1)) for name, item in value.items()))
         return (list, *dict.fromkeys(kind_of(item, depth + 1) for item in value))
-    if kind in _SCALARS:
-        return _SCALARS[kind]
     if kind is datetime.datetime:
-        return pl.Datetime("us", "UTC" if value.tzinfo else None)
-    raise UnusableValue(f"a value of type {kind.__name__}")
+        return "datetime with zone" if value.tzinfo else "datetime"
+    for base in (bool, int, float, str, bytes, dict, list, tuple):
+        if isinstance(value, base):
+            return kind_of(base(value), depth)
+    raise UnusableValue(
+        f"a value of type {kind.__module__}.{kind.__qualname__}; give text, numbers, lists, dicts, "
+        "bytes, dates (NumPy values: `.item()` or `.tolist()`)"
+    )
 
 
 def _column(name: str, values: list[Any]) -> pl.Series:
+    kinds = dict.fromkeys(map(kind_of, values))
     dtype: pl.DataType = pl.Null()
-    for kind in dict.fromkeys(map(kind_of, values)):
-        dtype = unify(dtype, _type_of_kind(kind))
-    ...
+    for kind in kinds:
+        dtype = unify(dtype, _type_of(kind))
+    if not all(_is_held_as_is(kind, dtype) for kind in kinds):
+        values = [_fit(value, dtype) for value in values]
+    try:
+        array = pa.array(values, arrow_type(dtype))
+    except pa.ArrowInvalid as error:
+        raise InputError(
+            f"field `{name}` holds fractions, and an integer that a float would round ({error}). "
+            "Declare its type: `text` keeps every digit, `float` rounds"
+        ) from error
+    except UnicodeEncodeError as error:
+        raise UnusableValue(f"text with half a surrogate pair in field `{name}`") from error
+    return pl.Series(name, pl.from_arrow(array), dtype=dtype)
+
+
+def _type_of(kind: Kind) -> pl.DataType:
+    if isinstance(kind, str):
+        return _TYPES[kind]
+    if kind[0] is dict:
+        return pl.Struct({name: _type_of(item) for name, item in kind[1:]})
+    inner: pl.DataType = pl.Null()
+    for item in kind[1:]:
+        inner = unify(inner, _type_of(item))
+    return pl.List(inner)
+
+
+def _is_held_as_is(kind: Kind, dtype: pl.DataType) -> bool:
+    """Whether values of `kind` go into a column of `dtype` without being written as text."""
+    if isinstance(kind, str):
+        as_text = kind != "text" and isinstance(dtype, pl.String)
+        return kind == "null" or not as_text and kind not in _WRITTEN_AS_TEXT
+    if kind[0] is dict and isinstance(dtype, pl.Struct):
+        fields = fields_of(dtype)
+        return all(_is_held_as_is(item, fields[name]) for name, item in kind[1:])
+    if kind[0] is list and isinstance(dtype, pl.List):
+        return all(_is_held_as_is(item, inner_of(dtype)) for item in kind[1:])
+    return False
+
+
+def _fit(value: Any, dtype: pl.DataType) -> Any:
+    if value is None:
+        return None
+    if isinstance(dtype, pl.String):
+        return text_of(value)
+    if isinstance(dtype, pl.List):
+        inner = inner_of(dtype)
+        return [_fit(item, inner) for item in value]
+    if isinstance(dtype, pl.Struct):
+        return {name: _fit(value.get(name), field) for name, field in fields_of(dtype).items()}
+    return value

@@ -12,8 +12,8 @@ from pathlib import Path
 
 from dagster_project.errors import SeedbedError
 from dagster_project.orchestration.alerts.scrub import environment_secrets, scrub, url_parts
-from dagster_project.recipe.problems import DeclarationError
-from dagster_project.recipe.yaml_source import YamlSource, read_yaml
+from dagster_project.recipe.problems import DeclarationError, Problem
+from dagster_project.recipe.yaml_source import Location, YamlSource, read_yaml
 
 URLS_VARIABLE = "SEEDBED_ALERT_URLS"
 FILE_VARIABLE = "SEEDBED_ALERTS_FILE"
@@ -132,22 +132,21 @@ def _read_file(root: Path, named: str | None) -> dict:
     path = root / (named or DEFAULT_FILE)
     if not named and not path.exists():
         return {}
-    wrong = ""
     try:
         return _settings(read_yaml(path))
     except DeclarationError as error:
         wrong = str(error)
     # Raised here, not in the handler: the parser's own error quotes the file, secrets and all.
-    raise AlertConfigError(f"{wrong}" + (f" ({FILE_VARIABLE} names it)" if named else ""))
+    raise AlertConfigError(wrong + (f" ({FILE_VARIABLE} names it)" if named else ""))
 
 
 def _settings(source: YamlSource) -> dict:
     data = source.data if source.data is not None else {}
     if not isinstance(data, dict):
-        raise _wrong(source, (), "must be a mapping with the keys " + ", ".join(FIELDS))
+        raise _wrong(source, (), f"must be a mapping with the keys {', '.join(FIELDS)}")
     for key in data:
         if key not in FIELDS:
-            raise _wrong(source, (), f"unknown field; allowed: {', '.join(FIELDS)}", key)
+            raise _wrong(source, (key,), "unknown field", allowed=FIELDS)
     if "urls" in data:
         if not isinstance(data["urls"], list):
             raise _wrong(source, ("urls",), "must be a list of Apprise URLs")
@@ -163,11 +162,10 @@ def _settings(source: YamlSource) -> dict:
 
 
 def _wrong(
-    source: YamlSource, location: tuple[str | int, ...], message: str, key: str = ""
+    source: YamlSource, location: Location, message: str, allowed: tuple[str, ...] = ()
 ) -> DeclarationError:
-    """An error that names the place but quotes a key only if it cannot be part of a URL."""
-    if key:
-        line = source.line((key,))
-        name = f"{key}: " if re.fullmatch(r"[A-Za-z_]{1,30}", key) else ""
-        return DeclarationError([f"{source.path}:{line}: {name}{message}"])  # type: ignore[list-item]
-    return DeclarationError([source.problem(location, message)])
+    """The error at a place; names a key only if no part of a URL could stand there."""
+    named = ".".join(str(part) for part in location)
+    shown = named if re.fullmatch(r"[a-z_]{0,20}(\.\d+)?", named) else ""
+    problem = Problem(source.path, source.line(location), shown, message, allowed=allowed)
+    return DeclarationError([problem])

@@ -8,14 +8,14 @@ from urllib.parse import quote, unquote
 
 REDACTED = "…"
 
-_SECRET_VARIABLE = re.compile(r"(KEY|TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIALS?)$", re.IGNORECASE)
+_SECRET_VARIABLE = re.compile(r"(KEY|TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIALS?)$", re.I)
 _LOOKS_SECRET = (
-    (re.compile(r"(\b[a-z][a-z0-9+.-]*://)[^\s/@]*:[^\s/@]+@", re.IGNORECASE), rf"\1{REDACTED}@"),
+    (re.compile(r"(\b[a-z][a-z0-9+.-]{0,19}://)[^\s/@:]*:[^\s/@]+@", re.I), rf"\1{REDACTED}@"),
     (
         re.compile(
             r"\b((?:api[_-]?key|token|secret|password|authorization)\b[\"']?\s*[:=]\s*"
             r"(?:(?:bearer|basic)\s+)?|bearer\s+)[\"']?[^\s\"',;]{8,}[\"']?",
-            re.IGNORECASE,
+            re.I,
         ),
         rf"\1{REDACTED}",
     ),
@@ -46,7 +46,7 @@ def scrub(text: str, secrets: Iterable[str]) -> str:
     longest_first = sorted(set(secrets), key=lambda secret: (-len(secret), secret))
     if longest_first:
         known = "|".join(re.escape(secret) for secret in longest_first)
-        text = re.sub(known, REDACTED, text, flags=re.IGNORECASE)
+        text = re.sub(known, REDACTED, text, flags=re.I)
     for pattern, replacement in _LOOKS_SECRET:
         text = pattern.sub(replacement, text)
     return text

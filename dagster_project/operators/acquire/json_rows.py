@@ -1,0 +1,272 @@
+"""JSON objects, one per line, as typed rows.
+
+Arrow's parser is fast, and strict once it is told the fields and types to expect: it refuses a
+piece with another field, another type, a field twice or half a surrogate pair. So a piece of rows
+that fits the schema seen so far is parsed by Arrow; any other is parsed row by row with Python's
+`json`, which tells what is wrong with a row and what types its values have.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.json
+
+from dagster_project.operators.acquire.column_types import (
+    EXACT_FLOAT,
+    conform,
+    fields_of,
+    inner_of,
+    unify_schemas,
+)
+from dagster_project.operators.acquire.input_error import InputError
+from dagster_project.operators.acquire.record_frames import frame_of_records
+
+MAX_NESTING = 512
+"""Most levels of lists and objects in a row."""
+
+PIECE = 2**20
+"""Bytes parsed at a time; a piece that Arrow refuses is cut in four until it has `SMALL_PIECE`."""
+SMALL_PIECE = 2**16
+
+_NULL_AFTER_OBJECT = re.compile(rb"\}[ \t\r\n]*null")
+_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
+_ESCAPE = re.compile(r"\\(?:u([0-9a-fA-F]{4})|.)", re.DOTALL)
+_STRING = re.compile(r'"(?:[^"\\]|\\.)*+"?', re.DOTALL)
+
+
+class BadRow(ValueError):
+    """Why a row cannot be read, in plain words."""
+
+
+def read_json_rows(
+    text: bytes,
+    starts: np.ndarray,
+    ends: np.ndarray,
+    errors: dict[int, str],
+    as_json: Collection[str] = (),
+) -> pl.DataFrame:
+    """The typed columns of JSON objects.
+
+    Args:
+        text: UTF-8, but for the rows in `errors`; one object per line.
+        starts, ends: where each row starts and ends in `text`, in bytes, without line ends.
+        errors: by row number (from 0) why it cannot be read; rows found bad are added. They are
+            null in every column.
+        as_json: fields whose values are kept as JSON text.
+
+    Raises:
+        InputError: see `frame_of_records`.
+    """
+    if not len(starts):
+        return pl.DataFrame()
+    return _Rows(text, starts, ends, errors, frozenset(as_json)).read()
+
+
+def decode_object(text: str) -> dict[str, Any]:
+    """The JSON object that `text` holds, strictly.
+
+    Raises:
+        BadRow: when it is not JSON, not an object, has a field twice, half a surrogate pair, a
+            number that is infinite or not a number, or more than `MAX_NESTING` levels.
+    """
+    try:
+        _check_nesting(text)
+        value = _DECODER.decode(text)
+    except json.JSONDecodeError as error:
+        reason = error.msg[0].lower() + error.msg[1:]
+        raise BadRow(f"not valid JSON: {reason} at character {error.pos + 1}") from error
+    except RecursionError as error:
+        raise BadRow("nested too deeply") from error
+    except BadRow:
+        raise
+    except ValueError as error:
+        raise BadRow("holds an integer of more than 4,300 digits") from error
+    if not isinstance(value, dict):
+        raise BadRow(f"{json_kind(value)}, where an object is expected")
+    if _SURROGATE.search(text):
+        _check_surrogates(text)
+    return value
+
+
+def json_kind(value: Any) -> str:
+    """What JSON calls a value."""
+    if value is None:
+        return "null"
+    kinds = {bool: "a truth value", str: "text", list: "a list", dict: "an object"}
+    return kinds.get(type(value), "a number")
+
+
+@dataclass
+class _Rows:
+    text: bytes
+    starts: np.ndarray
+    ends: np.ndarray
+    errors: dict[int, str]
+    as_json: frozenset[str]
+    schema: pl.Schema | None = None
+    frames: list[pl.DataFrame] = field(default_factory=list)
+
+    def read(self) -> pl.DataFrame:
+        view = np.frombuffer(self.text, np.uint8)
+        self.plain = (view[self.starts] == ord("{")) & (view[self.ends - 1] == ord("}"))
+        self.plain[list(self.errors)] = False
+        waiting = self._pieces(0, len(self.starts), PIECE)[::-1]
+        while waiting:
+            first, last = waiting.pop()
+            frame = self._parse_expected(first, last)
+            if frame is not None:
+                self.frames.append(frame)
+            elif last - first > 1 and self.ends[last - 1] - self.starts[first] > SMALL_PIECE:
+                size = max(SMALL_PIECE, int(self.ends[last - 1] - self.starts[first]) // 4)
+                waiting.extend(self._pieces(first, last, size)[::-1])
+            else:
+                self.frames.append(self._parse_any(first, last))
+        union = unify_schemas(frame.schema for frame in self.frames)
+        return pl.concat([conform(frame, union) for frame in self.frames], rechunk=True)
+
+    def _pieces(self, first: int, last: int, size: int) -> list[tuple[int, int]]:
+        """The rows `first` to `last` in runs of about `size` bytes."""
+        bounds = np.arange(self.starts[first] + size, self.ends[last - 1], size)
+        cuts = np.unique(np.clip(np.searchsorted(self.starts, bounds), first + 1, last))
+        edges = [first, *(int(cut) for cut in cuts if cut < last), last]
+        return list(zip(edges[:-1], edges[1:], strict=True))
+
+    def _parse_expected(self, first: int, last: int) -> pl.DataFrame | None:
+        """The rows if they fit the schema seen so far, else None."""
+        if self.schema is None or self.as_json or not self.plain[first:last].all():
+            return None
+        start, end = int(self.starts[first]), int(self.ends[last - 1])
+        if _NULL_AFTER_OBJECT.search(self.text, start, end):
+            return None  # Arrow takes a null for a row, and crashes on one that comes first
+        try:
+            table = pyarrow.json.read_json(
+                pa.BufferReader(pa.py_buffer(self.text).slice(start, end - start)),
+                pyarrow.json.ReadOptions(use_threads=False, block_size=end - start + 1),
+                pyarrow.json.ParseOptions(
+                    explicit_schema=self.arrow_schema, unexpected_field_behavior="error"
+                ),
+            )
+        except pa.ArrowInvalid:
+            return None
+        if table.num_rows != last - first or not all(map(_floats_are_exact, table.columns)):
+            return None
+        frame = pl.from_arrow(table)
+        assert isinstance(frame, pl.DataFrame)
+        return frame
+
+    def _parse_any(self, first: int, last: int) -> pl.DataFrame:
+        """The rows one by one; adds to the errors and to the schema."""
+        records: list[dict[str, Any]] = []
+        for row in range(first, last):
+            record: dict[str, Any] = {}
+            if row not in self.errors:
+                try:
+                    record = decode_object(self.text[self.starts[row] : self.ends[row]].decode())
+                except BadRow as error:
+                    self.errors[row] = str(error)
+            for name in self.as_json & record.keys():
+                if record[name] is not None:
+                    record[name] = json.dumps(
+                        record[name], ensure_ascii=False, separators=(",", ":")
+                    )
+            records.append(record)
+        frame = frame_of_records(records)
+        self.schema = unify_schemas([self.schema or {}, frame.schema])
+        self.arrow_schema = pa.schema(
+            [(name, _arrow_json_type(dtype)) for name, dtype in self.schema.items()]
+        )
+        return frame
+
+
+def _arrow_json_type(dtype: pl.DataType) -> pa.DataType:
+    """`dtype` as Arrow's JSON parser knows it."""
+    if isinstance(dtype, pl.List):
+        return pa.list_(_arrow_json_type(inner_of(dtype)))
+    if isinstance(dtype, pl.Struct):
+        return pa.struct([(name, _arrow_json_type(item)) for name, item in fields_of(dtype).items()])
+    return _ARROW_SCALARS[type(dtype)]
+
+
+_ARROW_SCALARS = {
+    pl.Null: pa.null(),
+    pl.Boolean: pa.bool_(),
+    pl.Int64: pa.int64(),
+    pl.Float64: pa.float64(),
+    pl.String: pa.string(),
+}
+
+
+def _floats_are_exact(column: pa.ChunkedArray | pa.Array) -> bool:
+    """False where an integer may have been rounded, or an infinity or NaN was read."""
+    if isinstance(column, pa.ChunkedArray):
+        return all(map(_floats_are_exact, column.chunks))
+    if pa.types.is_floating(column.type):
+        return pc.all(pc.less(pc.abs(column), EXACT_FLOAT)).as_py() is not False
+    if pa.types.is_list(column.type):
+        return _floats_are_exact(column.flatten())
+    if pa.types.is_struct(column.type):
+        return all(map(_floats_are_exact, column.flatten()))
+    return True
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    value = dict(pairs)
+    if len(value) != len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise BadRow(f"field `{twice}` appears twice")
+    return value
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if number in (float("inf"), float("-inf")):
+        raise BadRow(f"the number {text[:40]} is too large")
+    return number
+
+
+def _no_constant(name: str) -> None:
+    raise BadRow(f"not valid JSON: {name} is no number")
+
+
+_DECODER = json.JSONDecoder(
+    object_pairs_hook=_object, parse_float=_finite, parse_constant=_no_constant
+)
+
+
+def _check_nesting(text: str) -> None:
+    if text.count("[") + text.count("{") <= MAX_NESTING:
+        return
+    depth = 0
+    for bracket in re.finditer(r"[\[\]{}]", _STRING.sub("", text)):
+        depth += 1 if bracket[0] in "[{" else -1
+        if depth > MAX_NESTING:
+            raise BadRow(f"nested more than {MAX_NESTING} levels deep")
+
+
+def _check_surrogates(text: str) -> None:
+    """Refuse an escape that is half of a surrogate pair."""
+    high: re.Match[str] | None = None
+    for escape in _ESCAPE.finditer(text):
+        unit = int(escape[1], 16) if escape[1] else 0
+        follows = high is not None and escape.start() == high.end()
+        if 0xDC00 <= unit < 0xE000 and follows:
+            high = None
+            continue
+        alone = high or (escape if 0xDC00 <= unit < 0xE000 else None)
+        if alone:
+            break
+        high = escape if 0xD800 <= unit < 0xDC00 else None
+    else:
+        alone = high
+    if alone:
+        raise BadRow(f"half a surrogate pair, {alone[0]}, at character {alone.start() + 1}")
