@@ -68,9 +68,11 @@ def new(
     if path.exists():
         raise SeedbedError(f"{path} exists already; nothing was written")
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(_next_recipe(workspace, name, existing[-1]) if existing else FIRST_RECIPE.format(
-        dataset=name.dataset, files=files
-    ))
+    path.write_text(
+        _next_recipe(workspace, name, existing[-1])
+        if existing
+        else FIRST_RECIPE.format(dataset=name.dataset, files=files)
+    )
     console.print(f"wrote {path.relative_to(workspace.root)}; next: `seedbed check`, then")
     console.print(f"  seedbed build {name} --sample 100")
 

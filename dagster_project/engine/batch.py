@@ -20,9 +20,7 @@ from dagster_project.operators.base import SYSTEM_PREFIX
 
 INPUT, PARENT, ORDINAL, CHANGED = "__input", "__parent", "__ordinal", "__changed"
 
-SYSTEM = pl.Schema(
-    {INPUT: pl.UInt16, PARENT: pl.Int64, ORDINAL: pl.UInt32, CHANGED: pl.UInt64}
-)
+SYSTEM = pl.Schema({INPUT: pl.UInt16, PARENT: pl.Int64, ORDINAL: pl.UInt32, CHANGED: pl.UInt64})
 KEY = [INPUT, PARENT, ORDINAL]
 
 DISPOSITIONS = pl.Schema(

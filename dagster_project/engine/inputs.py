@@ -12,6 +12,7 @@ import polars as pl
 from dagster_project.engine.batch import DISPOSITIONS, dispositions, identified
 from dagster_project.engine.chunk import Chunk
 from dagster_project.engine.plan import Plan, RunStopped
+from dagster_project.engine.sql_source import SqlReader
 from dagster_project.identity import digest
 from dagster_project.operators.acquire.block import Reader
 from dagster_project.operators.acquire.column_types import conform, storable, unify_schemas
@@ -26,7 +27,6 @@ from dagster_project.recipe.model import (
     SqlInput,
     VersionInput,
 )
-from dagster_project.engine.sql_source import SqlReader
 from dagster_project.warehouse.connect import open_snapshot
 from dagster_project.warehouse.failpoints import failpoint
 from dagster_project.warehouse.landing import (
@@ -146,7 +146,12 @@ def _open_version(
 
     kinds = [[column, str(kind)] for column, kind in schema.items()]
     chunks = [
-        Chunk(digest(["version", number, part * size, hashed, kinds]), number, rows, loader(part * size))
+        Chunk(
+            digest(["version", number, part * size, hashed, kinds]),
+            number,
+            rows,
+            loader(part * size),
+        )
         for part, rows, hashed in pieces
     ]
     return OpenInput(
@@ -191,9 +196,7 @@ def _reader(
         )
         return reader, "files", ", ".join(source.files)
     if isinstance(source, HuggingFaceInput):
-        reader = HuggingFaceReader(
-            source.huggingface, source.config, source.split, source.revision
-        )
+        reader = HuggingFaceReader(source.huggingface, source.config, source.split, source.revision)
         return reader, "huggingface", f"{source.huggingface} [{source.split}]"
     if isinstance(source, PythonInput):
         file, _, function = source.python.partition(":")

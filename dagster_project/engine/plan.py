@@ -19,7 +19,8 @@ from dagster_project.operators.registry import (
 )
 from dagster_project.recipe.loading import DeclaredVersion
 from dagster_project.recipe.model import PythonInput, Step
-from dagster_project.recipe.problems import DeclarationError, Problem, problems_of
+from dagster_project.recipe.problems import DeclarationError, Problem
+from dagster_project.recipe.validation import problems_of
 from dagster_project.workspace import VersionName
 
 SEMANTICS = 1

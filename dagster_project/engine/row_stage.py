@@ -25,6 +25,7 @@ from dagster_project.engine.batch import (
 from dagster_project.engine.plan import PlannedStep, RunStopped
 from dagster_project.operators.base import (
     SYSTEM_PREFIX,
+    Operator,
     OperatorMisuse,
     RowOperator,
     SplitOperator,
@@ -63,7 +64,9 @@ def run_steps(
     return StageResult(
         batch,
         pl.concat(removed) if removed else pl.DataFrame(schema=DISPOSITIONS),
-        pl.concat(scores, how="diagonal_relaxed") if scores else scores_of(batch.clear(), annotations),
+        pl.concat(scores, how="diagonal_relaxed")
+        if scores
+        else scores_of(batch.clear(), annotations),
         counts,
     )
 
@@ -168,13 +171,13 @@ class _Split:
         names = list(pieces)
         empty = listed.filter(pl.col("__rule_pieces") == 0)
         full = listed.filter(pl.col("__rule_pieces") > 0).explode(names)
-        empty = empty.with_columns(
-            pl.lit(None, full.schema[name]).alias(name) for name in names
-        )
+        empty = empty.with_columns(pl.lit(None, full.schema[name]).alias(name) for name in names)
         return pl.concat([full, empty.select(full.columns)])
 
 
-def check_reads(operator: RowOperator | SplitOperator, schema: pl.Schema, step: PlannedStep) -> None:
+def check_reads(
+    operator: RowOperator | SplitOperator, schema: pl.Schema, step: PlannedStep
+) -> None:
     """Refuse an operator whose columns are not there.
 
     Raises:

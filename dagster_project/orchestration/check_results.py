@@ -38,6 +38,8 @@ def check_result(result: CheckResult, key: dg.AssetKey) -> dg.AssetCheckResult:
         check_name=result.check.name,
         passed=result.passed,
         severity=severity,
-        description=result.observed if not result.error else f"could not be checked: {result.error}",
+        description=result.observed
+        if not result.error
+        else f"could not be checked: {result.error}",
         metadata=metadata,
     )

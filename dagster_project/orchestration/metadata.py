@@ -169,9 +169,7 @@ def _lengths(connection: duckdb.DuckDBPyConnection, relation: str) -> dict[int, 
     }
 
 
-def _input_lengths(
-    store: Store, inputs: Sequence[InputReference]
-) -> dict[int, tuple[int, int]]:
+def _input_lengths(store: Store, inputs: Sequence[InputReference]) -> dict[int, tuple[int, int]]:
     total: dict[int, tuple[int, int]] = {}
     for source in inputs:
         if source.version is not None:
@@ -187,9 +185,7 @@ def _input_lengths(
                 continue
             with duckdb.connect() as connection:
                 quoted = ", ".join("'" + path.replace("'", "''") + "'" for path in paths)
-                lengths = _lengths(
-                    connection, f"read_parquet([{quoted}], union_by_name = true)"
-                )
+                lengths = _lengths(connection, f"read_parquet([{quoted}], union_by_name = true)")
         for power, (rows, characters) in lengths.items():
             had = total.get(power, (0, 0))
             total[power] = (had[0] + rows, had[1] + characters)

@@ -9,7 +9,7 @@ import dagster as dg
 from dagster_project.errors import SeedbedError
 from dagster_project.orchestration.version_asset import asset_key, version_asset
 from dagster_project.orchestration.workspace_definitions import plan_workspace
-from dagster_project.quality.gate import build_is_current
+from dagster_project.quality.gate import Outcome, build_is_current
 from dagster_project.recipe.problems import DeclarationError, Problem, nearest
 from dagster_project.warehouse.publish import current
 from dagster_project.warehouse.store import Store
@@ -115,8 +115,13 @@ class Running:
                 "rows": manifest.rows,
                 "seconds": time.perf_counter() - started,
             }
+        outcomes: list[Outcome] = []
         asset = version_asset(
-            version.plan, version.checks, self.workspace, lambda text: say(f"{name}: {text}")
+            version.plan,
+            version.checks,
+            self.workspace,
+            say=lambda text: say(f"{name}: {text}"),
+            done=outcomes.append,
         )
         with dg.DagsterInstance.get() as instance:
             result = dg.materialize(
@@ -147,23 +152,16 @@ class Running:
             ],
             "seconds": time.perf_counter() - started,
         }
-        if result.success:
-            for event in result.get_asset_materialization_events() or _observations(result):
-                found = event.event_specific_data
-                entry = getattr(found, "materialization", None) or found.asset_observation
-                item["rows"] = entry.metadata["dagster/row_count"].value
-                item["rows_in"] = entry.metadata["rows_in"].value
-        else:
+        for outcome in outcomes:
+            item["rows"] = outcome.manifest.rows
+            item["snapshot"] = outcome.manifest.snapshot_id
+        if not result.success:
             item["error"] = _failure(result)
         return item
 
 
 def _external(names: Sequence[VersionName]) -> list[dg.AssetSpec]:
     return [dg.AssetSpec(asset_key(name)) for name in names]
-
-
-def _observations(result: dg.ExecuteInProcessResult) -> list[dg.DagsterEvent]:
-    return [event for event in result.all_events if event.event_type_value == "ASSET_OBSERVATION"]
 
 
 def _failure(result: dg.ExecuteInProcessResult) -> str:
@@ -186,9 +184,8 @@ def _line(item: dict[str, Any]) -> str:
     lines = []
     if item["ok"]:
         lines.append(
-            f"[green]✓[/] {item['version']}  {item['status']}: {item['rows_in']:,} rows in, "
-            f"{item['rows']:,} out; {item['checks'] - len(failed)} of {item['checks']} checks "
-            f"passed  [dim]{seconds}[/]"
+            f"[green]✓[/] {item['version']}  {item['status']}, {item['rows']:,} rows; "
+            f"{item['checks'] - len(failed)} of {item['checks']} checks passed  [dim]{seconds}[/]"
         )
     else:
         lines.append(f"[red]✗[/] {item['version']}  {escape(item['error'])}  [dim]{seconds}[/]")

@@ -8,9 +8,10 @@ from dagster_project.engine.plan import Plan
 from dagster_project.errors import SeedbedError
 from dagster_project.orchestration.check_results import check_result
 from dagster_project.orchestration.metadata import materialization_metadata
-from dagster_project.quality.gate import audit_snapshot, materialize
+from dagster_project.quality.gate import Outcome, audit_snapshot, materialize
 from dagster_project.quality.result import CheckResult
 from dagster_project.quality.suite import Check
+from dagster_project.recipe.model import TAG_VALUE
 from dagster_project.warehouse.publish import current
 from dagster_project.warehouse.store import Store
 from dagster_project.workspace import VersionName, Workspace
@@ -32,7 +33,8 @@ def version_asset(
     plan: Plan,
     checks: Sequence[Check],
     workspace: Workspace,
-    say: Callable[[str], None] | None = None,
+    say: Callable[[str], None] = lambda _: None,
+    done: Callable[[Outcome], None] = lambda _: None,
 ) -> dg.AssetsDefinition:
     """The asset of a version.
 
@@ -44,6 +46,7 @@ def version_asset(
         checks: to run on it.
         workspace: where inputs are found and the store is.
         say: told of progress, beside Dagster's log.
+        done: told the outcome of a materialization, published or not.
     """
     key, recipe, name = asset_key(plan.name), plan.declared.recipe, plan.name
     store = Store(workspace.store)
@@ -58,7 +61,7 @@ def version_asset(
         tags={
             **recipe.tags,
             "phase": recipe.phase,
-            **({"licence": recipe.licence} if _is_tag(recipe.licence) else {}),
+            **_licence_tag(recipe.licence),
         },
         metadata={
             "dagster/relation_identifier": f"{name.dataset}.{name.version}",
@@ -85,10 +88,10 @@ def version_asset(
                 if result.check.name in wanted:
                     yield check_result(result, key)
             return
+
         def tell(text: str) -> None:
             context.log.info(text)
-            if say is not None:
-                say(text)
+            say(text)
 
         try:
             outcome = materialize(
@@ -96,6 +99,7 @@ def version_asset(
             )
         except SeedbedError as error:
             raise dg.Failure(description=str(error), allow_retries=False) from None
+        done(outcome)
         metadata = materialization_metadata(store, plan, outcome)
         if outcome.manifest.status == "trial":
             context.log_event(dg.AssetObservation(key, metadata=metadata))
@@ -165,14 +169,17 @@ def _automation(kind: str | None) -> dg.AutomationCondition | None:
     return dg.AutomationCondition.on_missing() if kind == "on_missing" else None
 
 
-def _is_tag(text: str | None) -> bool:
-    return bool(text) and all(c.isalnum() or c in "_.-" for c in text or "") and len(text or "") < 64
+def _licence_tag(licence: str | None) -> dict[str, str]:
+    """The licence as a tag, where it is a single identifier: tags hold no spaces."""
+    return {"licence": licence} if licence and TAG_VALUE.fullmatch(licence) else {}
 
 
 def _description(plan: Plan) -> str:
     recipe = plan.declared.recipe
     steps = " → ".join(step.name for step in plan.steps) or "rows as they are"
-    return f"{recipe.description}\n\n**{recipe.phase}** · {recipe.licence or 'no licence'} · {steps}"
+    return (
+        f"{recipe.description}\n\n**{recipe.phase}** · {recipe.licence or 'no licence'} · {steps}"
+    )
 
 
 def _recipe_text(plan: Plan) -> str:

@@ -1,16 +1,18 @@
 """All of a workspace as Dagster definitions."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import dagster as dg
 
 from dagster_project.engine.plan import Plan, plan
 from dagster_project.orchestration.alerts.sensor import alert_sensors
+from dagster_project.orchestration.resources import Warehouse
 from dagster_project.orchestration.version_asset import asset_key, broken_version, version_asset
 from dagster_project.quality.suite import Check, load_suites, resolve_checks
-from dagster_project.recipe.loading import DeclaredVersion, Recipes, load_recipes
+from dagster_project.recipe.loading import load_recipes
 from dagster_project.recipe.problems import DeclarationError, Problem
+from dagster_project.recipe.python_versions import python_versions
 from dagster_project.workspace import VersionName, Workspace
 
 
@@ -30,14 +32,13 @@ class PlannedWorkspace:
     problems: dict[str, list[Problem]]
 
 
-def plan_workspace(
-    workspace: Workspace, declared: Iterable[DeclaredVersion] = ()
-) -> PlannedWorkspace:
+def plan_workspace(workspace: Workspace) -> PlannedWorkspace:
     """Read and plan every recipe and suite; what is wrong with one does not stop the others."""
-    recipes: Recipes = load_recipes(workspace, declared)
+    declared, problems = python_versions(workspace)
+    recipes = load_recipes(workspace, declared)
     suites = load_suites(workspace)
     versions: dict[VersionName, PlannedVersion] = {}
-    problems = dict(recipes.problems)
+    problems |= recipes.problems
     for name, version in recipes.versions.items():
         found: list[Problem] = []
         checks: Sequence[Check] = ()
@@ -56,16 +57,9 @@ def plan_workspace(
     return PlannedWorkspace(versions, problems)
 
 
-def workspace_definitions(
-    workspace: Workspace, declared: Iterable[DeclaredVersion] = ()
-) -> dg.Definitions:
-    """Assets, checks, jobs, schedules and sensors of a workspace.
-
-    Args:
-        workspace: whose recipes and suites.
-        declared: versions written in Python, joined with those in files.
-    """
-    planned = plan_workspace(workspace, declared)
+def workspace_definitions(workspace: Workspace) -> dg.Definitions:
+    """Assets, checks, jobs, schedules, sensors and resources of a workspace."""
+    planned = plan_workspace(workspace)
     assets = [
         version_asset(version.plan, version.checks, workspace)
         for version in planned.versions.values()
@@ -84,6 +78,7 @@ def workspace_definitions(
         jobs=[_dataset_job(dataset) for dataset in sorted({n.dataset for n in planned.versions})],
         schedules=schedules,
         sensors=[*alert_sensors(workspace.root), _automation_sensor()],
+        resources={"warehouse": Warehouse(database=":memory:", workspace=str(workspace.root))},
         executor=dg.in_process_executor,
     )
 

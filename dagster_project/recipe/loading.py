@@ -9,7 +9,8 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from dagster_project.recipe.model import Recipe
-from dagster_project.recipe.problems import DeclarationError, Problem, nearest, problems_of
+from dagster_project.recipe.problems import DeclarationError, Problem, nearest
+from dagster_project.recipe.validation import problems_of
 from dagster_project.recipe.yaml_source import YamlSource, read_yaml
 from dagster_project.workspace import NameRefused, VersionName, Workspace
 
@@ -115,7 +116,8 @@ def _set_aside_unbuildable(
                     problems.setdefault(str(name), []).append(
                         version.problem(
                             field,
-                            "there is no such version" + (f"; did you mean {near!r}?" if near else ""),
+                            "there is no such version"
+                            + (f"; did you mean {near!r}?" if near else ""),
                             found=other,
                         )
                     )

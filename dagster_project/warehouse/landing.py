@@ -93,8 +93,6 @@ def land_block(store: Store, key: str, parsed: pl.DataFrame, origin: pl.DataFram
     try:
         for name, frame in (("parsed", parsed), ("origin", origin)):
             path = building / f"{name}.parquet"
-            if frame.width == 0:
-                frame = frame.with_columns(pl.Series("", [None] * origin.height, dtype=pl.String))
             frame.write_parquet(
                 path, compression="zstd", compression_level=1, row_group_size=ROW_GROUP
             )
@@ -102,7 +100,7 @@ def land_block(store: Store, key: str, parsed: pl.DataFrame, origin: pl.DataFram
         block = LandedBlock(
             key=key,
             rows=origin.height,
-            unreadable=origin["error"].is_not_null().sum(),
+            unreadable=origin.height - origin["error"].null_count(),
             parsed_sha256=file_digest(building / "parsed.parquet"),
             origin_sha256=file_digest(building / "origin.parquet"),
         )
@@ -124,9 +122,7 @@ def source_path(store: Store, source_id: str) -> Path:
     return store.landed / "sources" / f"{source_id}.json"
 
 
-def land_source(
-    store: Store, blocks: list[LandedBlock], files: list[LandedFile]
-) -> LandedSource:
+def land_source(store: Store, blocks: list[LandedBlock], files: list[LandedFile]) -> LandedSource:
     """Record which blocks, in order, make up a source."""
     placed, first_row = [], 0
     for block in blocks:

@@ -14,7 +14,6 @@ from dagster_project.identity import canonical_json
 from dagster_project.warehouse.store import Store, write_atomically
 from dagster_project.workspace import VersionName
 
-
 Model = TypeVar("Model", bound=BaseModel)
 
 

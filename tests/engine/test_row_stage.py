@@ -129,7 +129,9 @@ def test_an_operator_that_loses_rows_fails_the_run() -> None:
         run_steps(batch("a", "b", "c"), [step(0, Liar())], {"n"})
 
 
-@given(st.lists(st.one_of(st.none(), st.text("12-x ", max_size=6)), max_size=12), st.integers(0, 12))
+@given(
+    st.lists(st.one_of(st.none(), st.text("12-x ", max_size=6)), max_size=12), st.integers(0, 12)
+)
 def test_conservation_however_the_batch_is_cut(texts: list[str | None], at: int) -> None:
     steps = [step(0, Measured(least=2)), step(1, Parts()), step(2, Strict())]
     rows = batch(*texts)

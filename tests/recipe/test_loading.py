@@ -99,7 +99,8 @@ def test_two_files_for_one_name_are_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["../x/v1", "a/../b", "a b/v1", 'a"/v1', "a'/v1", "main/v1", "a/", "/v1", "a/v1/x", "1a/v"]
+    "name",
+    ["../x/v1", "a/../b", "a b/v1", 'a"/v1', "a'/v1", "main/v1", "a/", "/v1", "a/v1/x", "1a/v"],
 )
 def test_names_that_could_inject_or_traverse_are_refused(name: str) -> None:
     with pytest.raises(NameRefused):
@@ -125,6 +126,10 @@ def test_a_yaml_object_tag_is_not_constructed() -> None:
 def test_files_that_cannot_be_read_are_named(tmp_path: Path) -> None:
     (tmp_path / "latin.yaml").write_bytes(b"a: 1\nb: \xff\n")
     (tmp_path / "big.yaml").write_bytes(b"#" * (MAX_BYTES + 1))
-    for name, said in [("latin.yaml", "latin.yaml:2"), ("big.yaml", "bytes"), ("no.yaml", "cannot")]:
+    for name, said in [
+        ("latin.yaml", "latin.yaml:2"),
+        ("big.yaml", "bytes"),
+        ("no.yaml", "cannot"),
+    ]:
         with pytest.raises(DeclarationError, match=said):
             read_yaml(tmp_path / name)

@@ -47,7 +47,9 @@ def plain(dtype: pl.DataType) -> pl.DataType:
         return pl.List(pl.Struct(entry))
     if isinstance(dtype, pl.Float16):
         return pl.Float32()
-    if isinstance(dtype, pl.Categorical | pl.Enum | pl.Int128 | pl.UInt128 | pl.Object | pl.Unknown):
+    if isinstance(
+        dtype, pl.Categorical | pl.Enum | pl.Int128 | pl.UInt128 | pl.Object | pl.Unknown
+    ):
         return pl.String()
     return dtype
 
@@ -163,7 +165,11 @@ def _storable(dtype: pl.DataType) -> pl.DataType:
 
 
 def _convert(series: pl.Series, dtype: pl.DataType) -> pl.Series:
-    if isinstance(dtype, pl.String) and not series.dtype.is_nested() and not series.dtype.is_float():
+    if (
+        isinstance(dtype, pl.String)
+        and not series.dtype.is_nested()
+        and not series.dtype.is_float()
+    ):
         return series.bin.encode("base64") if series.dtype == pl.Binary else series.cast(pl.String)
     series = series.cast(_without_wide_integers(series.dtype))
     try:
@@ -239,7 +245,9 @@ def arrow_type(dtype: pl.DataType) -> pa.DataType:
 
 def _is_list(dtype: pa.DataType) -> bool:
     return (
-        pa.types.is_list(dtype) or pa.types.is_large_list(dtype) or pa.types.is_fixed_size_list(dtype)
+        pa.types.is_list(dtype)
+        or pa.types.is_large_list(dtype)
+        or pa.types.is_fixed_size_list(dtype)
     )
 
 

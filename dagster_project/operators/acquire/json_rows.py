@@ -27,14 +27,13 @@ from dagster_project.operators.acquire.column_types import (
     inner_of,
     unify_schemas,
 )
-from dagster_project.operators.acquire.input_error import InputError
 from dagster_project.operators.acquire.record_frames import frame_of_records
 
 MAX_NESTING = 512
 """Most levels of lists and objects in a row."""
 
 PIECE = 2**20
-"""Bytes parsed at a time; a piece that Arrow refuses is cut in four until it has `SMALL_PIECE`."""
+"""Bytes parsed at a time, about; a piece that Arrow refuses is cut in four down to `SMALL_PIECE`."""
 SMALL_PIECE = 2**16
 
 _NULL_AFTER_OBJECT = re.compile(rb"\}[ \t\r\n]*null")
@@ -119,26 +118,23 @@ class _Rows:
         view = np.frombuffer(self.text, np.uint8)
         self.plain = (view[self.starts] == ord("{")) & (view[self.ends - 1] == ord("}"))
         self.plain[list(self.errors)] = False
-        waiting = self._pieces(0, len(self.starts), PIECE)[::-1]
+        count = max(1, len(self.text) // PIECE)
+        waiting = _split(0, len(self.starts), count)
         while waiting:
             first, last = waiting.pop()
             frame = self._parse_expected(first, last)
             if frame is not None:
                 self.frames.append(frame)
-            elif last - first > 1 and self.ends[last - 1] - self.starts[first] > SMALL_PIECE:
-                size = max(SMALL_PIECE, int(self.ends[last - 1] - self.starts[first]) // 4)
-                waiting.extend(self._pieces(first, last, size)[::-1])
+            elif self._is_worth_splitting(first, last):
+                waiting.extend(_split(first, last, 4))
             else:
                 self.frames.append(self._parse_any(first, last))
         union = unify_schemas(frame.schema for frame in self.frames)
         return pl.concat([conform(frame, union) for frame in self.frames], rechunk=True)
 
-    def _pieces(self, first: int, last: int, size: int) -> list[tuple[int, int]]:
-        """The rows `first` to `last` in runs of about `size` bytes."""
-        bounds = np.arange(self.starts[first] + size, self.ends[last - 1], size)
-        cuts = np.unique(np.clip(np.searchsorted(self.starts, bounds), first + 1, last))
-        edges = [first, *(int(cut) for cut in cuts if cut < last), last]
-        return list(zip(edges[:-1], edges[1:], strict=True))
+    def _is_worth_splitting(self, first: int, last: int) -> bool:
+        size = self.ends[last - 1] - self.starts[first]
+        return not self.as_json and last - first > 1 and size > SMALL_PIECE
 
     def _parse_expected(self, first: int, last: int) -> pl.DataFrame | None:
         """The rows if they fit the schema seen so far, else None."""
@@ -180,11 +176,18 @@ class _Rows:
                     )
             records.append(record)
         frame = frame_of_records(records)
-        self.schema = unify_schemas([self.schema or {}, frame.schema])
-        self.arrow_schema = pa.schema(
-            [(name, _arrow_json_type(dtype)) for name, dtype in self.schema.items()]
-        )
+        if self.schema != frame.schema:
+            self.schema = unify_schemas([self.schema or {}, frame.schema])
+            self.arrow_schema = pa.schema(
+                [(name, _arrow_json_type(dtype)) for name, dtype in self.schema.items()]
+            )
         return frame
+
+
+def _split(first: int, last: int, count: int) -> list[tuple[int, int]]:
+    """The rows from `first` to before `last` in at most `count` runs, the last run first."""
+    edges = np.unique(np.linspace(first, last, count + 1).astype(int)).tolist()
+    return list(zip(edges[:-1], edges[1:], strict=True))[::-1]
 
 
 def _arrow_json_type(dtype: pl.DataType) -> pa.DataType:
@@ -192,7 +195,9 @@ def _arrow_json_type(dtype: pl.DataType) -> pa.DataType:
     if isinstance(dtype, pl.List):
         return pa.list_(_arrow_json_type(inner_of(dtype)))
     if isinstance(dtype, pl.Struct):
-        return pa.struct([(name, _arrow_json_type(item)) for name, item in fields_of(dtype).items()])
+        return pa.struct(
+            [(name, _arrow_json_type(item)) for name, item in fields_of(dtype).items()]
+        )
     return _ARROW_SCALARS[type(dtype)]
 
 
@@ -221,8 +226,8 @@ def _floats_are_exact(column: pa.ChunkedArray | pa.Array) -> bool:
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     value = dict(pairs)
     if len(value) != len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
+        seen: set[str] = set()
+        twice = next(name for name, _ in pairs if name in seen or seen.add(name))
         raise BadRow(f"field `{twice}` appears twice")
     return value
 

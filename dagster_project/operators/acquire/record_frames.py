@@ -144,7 +144,7 @@ def _is_held_as_is(kind: Kind, dtype: pl.DataType) -> bool:
     """Whether values of `kind` go into a column of `dtype` without being written as text."""
     if isinstance(kind, str):
         as_text = kind != "text" and isinstance(dtype, pl.String)
-        return kind == "null" or not as_text and kind not in _WRITTEN_AS_TEXT
+        return kind == "null" or (not as_text and kind not in _WRITTEN_AS_TEXT)
     if kind[0] is dict and isinstance(dtype, pl.Struct):
         fields = fields_of(dtype)
         return all(_is_held_as_is(item, fields[name]) for name, item in kind[1:])

@@ -12,6 +12,7 @@ from dagster_project.orchestration.alerts.failure import Failure
 
 if TYPE_CHECKING:
     from dagster import AssetCheckEvaluation, DagsterEvent, EventLogEntry, RepositoryDefinition
+    from dagster._core.events import JobFailureData
     from dagster_shared.error import SerializableErrorInfo
 
 OwnersOf = Callable[[dg.AssetKey], Sequence[str]]
@@ -117,7 +118,8 @@ def _of_run(
         said = data.user_failure_data.description if data.user_failure_data else None
         error = said or _root_message(data.error)
     else:
-        error = _root_message(event.job_failure_data.error) or event.message or ""
+        ended = cast("JobFailureData | None", event.event_specific_data)  # a monitor gives none
+        error = _root_message(ended.error if ended else None) or event.message or ""
     return Failure(
         run_id=run.run_id,
         timestamp=entry.timestamp,

@@ -106,8 +106,10 @@ def _delivery_sensor(root: Path) -> dg.SensorDefinition:
     )
     def alert_delivery(context: dg.SensorEvaluationContext) -> dg.SkipReason:
         config, outbox = load_config(root), outbox_of(root)
-        _sweep(context.instance, config, outbox, owners_in(context.repository_def))
-        deliver(config, outbox)
+        try:
+            _sweep(context.instance, config, outbox, owners_in(context.repository_def))
+        finally:
+            deliver(config, outbox)
         found = status(config, outbox)
         if found.dead:
             raise AlertsUndelivered(

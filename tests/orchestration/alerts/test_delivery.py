@@ -109,10 +109,9 @@ def test_a_process_killed_between_send_and_mark_is_followed_by_a_second_delivery
     config = to(webhook.url())
     clock.now = time.time()  # the child goes by the real time
     outbox.enqueue([failure("a")], names(config))
-    started: list[subprocess.Popen] = []
-    webhook.on_receipt = lambda: started[0].kill()
-    started.append(delivering(outbox.path, webhook.url(), 0))
-    assert started[0].wait(60) == -signal.SIGKILL
+    child = delivering(outbox.path, webhook.url(), 0)
+    webhook.on_receipt = child.kill  # the message is there, the child has no answer yet
+    assert child.wait(60) == -signal.SIGKILL
     assert len(webhook.received) == 1
 
     webhook.on_receipt = lambda: None

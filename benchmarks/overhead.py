@@ -1,0 +1,86 @@
+"""A materialization against the same work in bare Polars: what provenance and publishing cost.
+
+Both read the same JSONL, trim two columns, keep rows whose answer is long enough and free of a
+pattern, and remove exact duplicates. Bare Polars writes a Parquet file and keeps no record of what
+it removed; Seedbed lands the rows, writes the snapshot with all provenance, and publishes it.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from pathlib import Path
+
+from benchmarks.measuring import alternate, rows_file, show
+
+RECIPE = """\
+description: benchmark rows
+phase: sft
+inputs:
+  rows: {{files: {path}}}
+steps:
+  - normalize_text: {{columns: [instruction, output], form: none, whitespace: trim}}
+  - filter_length: {{column: output, min_characters: 150}}
+  - filter_text: {{column: output, pattern: "zzzz", keep: not_matching}}
+  - deduplicate_exact: {{columns: [instruction, output]}}
+"""
+
+
+def bare_polars(path: Path, out: Path) -> None:
+    """The same work, without a record of it."""
+    import polars as pl
+
+    (
+        pl.scan_ndjson(path, infer_schema_length=None)
+        .with_columns(
+            pl.col("instruction", "output")
+            .str.replace_all("\r\n", "\n", literal=True)
+            .str.replace_all(r"(?m)[ \t]+$", "")
+            .str.strip_chars()
+        )
+        .filter(pl.col("output").str.len_chars() >= 150)
+        .filter(~pl.col("output").str.contains("zzzz"))
+        .unique(["instruction", "output"], keep="first", maintain_order=True)
+        .collect()
+        .write_parquet(out)
+    )
+
+
+def seedbed(path: Path, root: Path) -> None:
+    """One materialization, from a cold store, without Dagster around it."""
+    import shutil
+
+    from dagster_project.engine.plan import plan
+    from dagster_project.quality.gate import materialize
+    from dagster_project.recipe.loading import read_recipe
+    from dagster_project.warehouse.store import Store
+    from dagster_project.workspace import VersionName, Workspace
+
+    shutil.rmtree(root, ignore_errors=True)
+    recipe = root / "assets" / "bench" / "v1.yaml"
+    recipe.parent.mkdir(parents=True)
+    recipe.write_text(RECIPE.format(path=path))
+    workspace = Workspace(root)
+    planned = plan(read_recipe(recipe, VersionName("bench", "v1")))
+    materialize(planned, [], workspace, Store(workspace.store))
+
+
+def run(rows: int, repeats: int) -> None:
+    """Compare both and print the table."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        path = str(rows_file(folder, rows))
+        me = ["-m", "benchmarks.overhead"]
+        runs = alternate(
+            {
+                "bare Polars": [*me, "polars", path, str(folder / "out.parquet")],
+                "Seedbed": [*me, "seedbed", path, str(folder / "workspace")],
+            },
+            repeats,
+        )
+    show(f"Overhead of a materialization, {rows:,} rows, {repeats} runs", runs, "bare Polars")
+
+
+if __name__ == "__main__":
+    kind, source, target = sys.argv[1:]
+    (bare_polars if kind == "polars" else seedbed)(Path(source), Path(target))
