@@ -118,7 +118,7 @@ def _narrow(
 
 
 def _proven(decisions: Decisions, rows: int, step: PlannedStep) -> pl.DataFrame:
-    gone = decisions.removed.select(list(REMOVED_SCHEMA)).cast(dict(REMOVED_SCHEMA)).sort("row")
+    gone = decisions.removed.select(list(REMOVED_SCHEMA)).cast(REMOVED_SCHEMA).sort("row")
 
     def lie(what: str) -> NotConserved:
         name = type(step.operator).operator_name()

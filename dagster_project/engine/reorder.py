@@ -11,6 +11,7 @@ import polars as pl
 
 from dagster_project.engine.chunk import Chunk, frame_digest
 from dagster_project.identity import digest
+from dagster_project.warehouse.snapshot import MEMORY_LIMIT
 from dagster_project.warehouse.store import Store
 
 ROWS = 65_536
@@ -38,7 +39,10 @@ def reorder(chunks: Sequence[Chunk], order: pl.Series, store: Store) -> list[Chu
                 place = places[start : start + batch.height].alias("__place")
                 batch.with_columns(place).write_parquet(building / f"in-{index:06}.parquet")
                 start += batch.height
-            config = {"temp_directory": str(building / "spill"), "memory_limit": "1500MB"}
+            config: dict[str, str | bool | int | float | list[str]] = {
+                "temp_directory": str(building / "spill"),
+                "memory_limit": MEMORY_LIMIT,
+            }
             with duckdb.connect(config=config) as connection:
                 ordered = connection.sql(
                     f"SELECT * EXCLUDE (__place) FROM read_parquet('{building}/in-*.parquet') "

@@ -175,9 +175,7 @@ class _Split:
         return pl.concat([full, empty.select(full.columns)])
 
 
-def check_reads(
-    operator: RowOperator | SplitOperator, schema: pl.Schema, step: PlannedStep
-) -> None:
+def check_reads(operator: Operator, schema: pl.Schema, step: PlannedStep) -> None:
     """Refuse an operator whose columns are not there.
 
     Raises:

@@ -194,4 +194,4 @@ def removed(
         survivor=pl.lit(survivor),
         similarity=pl.lit(similarity),
     )
-    return frame.cast(dict(REMOVED_SCHEMA)).select(list(REMOVED_SCHEMA))
+    return frame.cast(REMOVED_SCHEMA).select(list(REMOVED_SCHEMA))

@@ -1,5 +1,7 @@
 """A check's result as Dagster shows it."""
 
+from typing import Any
+
 import dagster as dg
 
 from dagster_project.quality.result import CheckResult
@@ -7,7 +9,7 @@ from dagster_project.quality.result import CheckResult
 
 def check_result(result: CheckResult, key: dg.AssetKey) -> dg.AssetCheckResult:
     """The Dagster result of one expectation: what was expected, what was seen, examples by row."""
-    metadata: dict[str, object] = {
+    metadata: dict[str, Any] = {
         "expected": result.expected,
         "observed": result.observed,
     }

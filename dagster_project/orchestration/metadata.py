@@ -1,5 +1,6 @@
 """What a materialization shows in the Dagster UI."""
 
+import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,6 +10,7 @@ import duckdb
 from dagster_project.engine.plan import Plan
 from dagster_project.orchestration.flow_picture import FlowStep, flow_picture, length_picture
 from dagster_project.quality.gate import Outcome
+from dagster_project.recipe.model import VersionInput
 from dagster_project.warehouse.connect import open_snapshot
 from dagster_project.warehouse.landing import block_folder, read_source
 from dagster_project.warehouse.manifest import InputReference, snapshot_path
@@ -129,15 +131,13 @@ def _flow(steps: Sequence[dict[str, Any]]) -> list[FlowStep]:
 def _column_lineage(
     connection: duckdb.DuckDBPyConnection, plan: Plan
 ) -> dg.TableColumnLineage | None:
-    import json
-
     recorded = connection.execute(
         "SELECT value FROM manifest WHERE key = 'column_lineage'"
     ).fetchone()
     keys = {
         name: dg.AssetKey(source.version.split("/"))
         for name, source in plan.declared.recipe.inputs.items()
-        if getattr(source, "version", None)
+        if isinstance(source, VersionInput)
     }
     by_column = {
         column: [

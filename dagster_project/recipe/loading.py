@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from dagster_project.recipe.model import Recipe
+from dagster_project.recipe.model import Recipe, SqlInput, VersionInput
 from dagster_project.recipe.problems import DeclarationError, Problem, nearest
 from dagster_project.recipe.validation import problems_of
 from dagster_project.recipe.yaml_source import YamlSource, read_yaml
@@ -107,10 +107,14 @@ def _set_aside_unbuildable(
     known = {str(name) for name in versions} | set(problems)
     for name, version in sorted(versions.items()):
         for input_name, source in version.recipe.inputs.items():
-            upstream = getattr(source, "version", None)
-            named = [upstream] if upstream else list(getattr(source, "versions", ()))
+            named: tuple[str, ...] = ()
+            if isinstance(source, VersionInput):
+                named = (source.version,)
+            elif isinstance(source, SqlInput):
+                named = source.versions
             for other in named:
-                field = ("inputs", input_name, "version" if upstream else "versions")
+                key = "version" if isinstance(source, VersionInput) else "versions"
+                field = ("inputs", input_name, key)
                 if other not in known:
                     near = nearest(other, sorted(known))
                     problems.setdefault(str(name), []).append(

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -27,6 +27,7 @@ from dagster_project.operators.acquire.column_types import (
     inner_of,
     unify_schemas,
 )
+from dagster_project.operators.acquire.declared_types import blank, declare, json_kind, misfit
 from dagster_project.operators.acquire.record_frames import frame_of_records
 
 MAX_NESTING = 512
@@ -51,7 +52,7 @@ def read_json_rows(
     starts: np.ndarray,
     ends: np.ndarray,
     errors: dict[int, str],
-    as_json: Collection[str] = (),
+    declared: Mapping[str, str],
 ) -> pl.DataFrame:
     """The typed columns of JSON objects.
 
@@ -60,14 +61,14 @@ def read_json_rows(
         starts, ends: where each row starts and ends in `text`, in bytes, without line ends.
         errors: by row number (from 0) why it cannot be read; rows found bad are added. They are
             null in every column.
-        as_json: fields whose values are kept as JSON text.
+        declared: declared type by field.
 
     Raises:
         InputError: see `frame_of_records`.
     """
     if not len(starts):
         return pl.DataFrame()
-    return _Rows(text, starts, ends, errors, frozenset(as_json)).read()
+    return _Rows(text, starts, ends, errors, declared).read()
 
 
 def decode_object(text: str) -> dict[str, Any]:
@@ -96,23 +97,21 @@ def decode_object(text: str) -> dict[str, Any]:
     return value
 
 
-def json_kind(value: Any) -> str:
-    """What JSON calls a value."""
-    if value is None:
-        return "null"
-    kinds = {bool: "a truth value", str: "text", list: "a list", dict: "an object"}
-    return kinds.get(type(value), "a number")
-
-
 @dataclass
 class _Rows:
     text: bytes
     starts: np.ndarray
     ends: np.ndarray
     errors: dict[int, str]
-    as_json: frozenset[str]
+    declared: Mapping[str, str]
     schema: pl.Schema | None = None
     frames: list[pl.DataFrame] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.as_json = {name for name, dtype in self.declared.items() if dtype == "json"}
+        self.converted = {
+            name: dtype for name, dtype in self.declared.items() if name not in self.as_json
+        }
 
     def read(self) -> pl.DataFrame:
         view = np.frombuffer(self.text, np.uint8)
@@ -124,13 +123,25 @@ class _Rows:
             first, last = waiting.pop()
             frame = self._parse_expected(first, last)
             if frame is not None:
-                self.frames.append(frame)
+                self._add(frame, first)
             elif self._is_worth_splitting(first, last):
                 waiting.extend(_split(first, last, 4))
             else:
-                self.frames.append(self._parse_any(first, last))
+                self._add(self._parse_any(first, last), first)
         union = unify_schemas(frame.schema for frame in self.frames)
-        return pl.concat([conform(frame, union) for frame in self.frames], rechunk=True)
+        whole = pl.concat([conform(frame, union) for frame in self.frames], rechunk=True)
+        return blank(whole, self.errors)
+
+    def _add(self, frame: pl.DataFrame, first: int) -> None:
+        if self.declared:
+            frame, misfits = declare(frame, self.converted)
+            for row, name in misfits:
+                value = decode_object(self._row(first + row))[name]
+                self.errors.setdefault(first + row, misfit(name, value, self.declared[name]))
+        self.frames.append(frame)
+
+    def _row(self, row: int) -> str:
+        return self.text[self.starts[row] : self.ends[row]].decode()
 
     def _is_worth_splitting(self, first: int, last: int) -> bool:
         size = self.ends[last - 1] - self.starts[first]
@@ -166,7 +177,7 @@ class _Rows:
             record: dict[str, Any] = {}
             if row not in self.errors:
                 try:
-                    record = decode_object(self.text[self.starts[row] : self.ends[row]].decode())
+                    record = decode_object(self._row(row))
                 except BadRow as error:
                     self.errors[row] = str(error)
             for name in self.as_json & record.keys():
@@ -175,7 +186,7 @@ class _Rows:
                         record[name], ensure_ascii=False, separators=(",", ":")
                     )
             records.append(record)
-        frame = frame_of_records(records)
+        frame = frame_of_records(records, texts=self.converted)
         if self.schema != frame.schema:
             self.schema = unify_schemas([self.schema or {}, frame.schema])
             self.arrow_schema = pa.schema(

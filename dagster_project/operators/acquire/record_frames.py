@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 import decimal
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import polars as pl
@@ -61,8 +61,15 @@ class UnusableValue(ValueError):
     """A value that no column can hold, in plain words."""
 
 
-def frame_of_records(records: Sequence[Mapping[str, Any]]) -> pl.DataFrame:
+def frame_of_records(
+    records: Sequence[Mapping[str, Any]], texts: Collection[str] = ()
+) -> pl.DataFrame:
     """One row per record, one column per field in the order first seen.
+
+    Args:
+        records: the rows.
+        texts: fields that become text where fractions stand beside integers that a float would
+            round.
 
     Integers beyond 64 bits, decimals, objects with more than `MAX_FIELDS` fields and what is nested
     deeper than `MAX_DEPTH` become text, as does a field whose values have no common type.
@@ -78,7 +85,9 @@ def frame_of_records(records: Sequence[Mapping[str, Any]]) -> pl.DataFrame:
             f"{len(records):,} rows use {len(names):,} different fields. If names of fields are "
             "values, put them into one field, as a list or an object declared as `json`"
         )
-    columns = [_column(name, [record.get(name) for record in records]) for name in names]
+    columns = [
+        _column(name, [record.get(name) for record in records], name in texts) for name in names
+    ]
     return pl.DataFrame(columns, height=len(records))
 
 
@@ -110,7 +119,7 @@ def kind_of(value: Any, depth: int = 0) -> Kind:
     )
 
 
-def _column(name: str, values: list[Any]) -> pl.Series:
+def _column(name: str, values: list[Any], may_be_text: bool) -> pl.Series:
     kinds = dict.fromkeys(map(kind_of, values))
     dtype: pl.DataType = pl.Null()
     for kind in kinds:
@@ -120,6 +129,8 @@ def _column(name: str, values: list[Any]) -> pl.Series:
     try:
         array = pa.array(values, arrow_type(dtype))
     except pa.ArrowInvalid as error:
+        if may_be_text:
+            return pl.Series(name, [text_of(value) for value in values], dtype=pl.String)
         raise InputError(
             f"field `{name}` holds fractions, and an integer that a float would round ({error}). "
             "Declare its type: `text` keeps every digit, `float` rounds"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import glob
 import hashlib
+import itertools
 import os
 import stat
 from collections import Counter
@@ -22,13 +23,13 @@ COMPRESSIONS = {".gz": "gzip", ".bz2": "bz2", ".zst": "zstd", ".lz4": "lz4"}
 _ARCHIVES = frozenset({".zip", ".7z", ".tar", ".tgz", ".tbz2", ".rar", ".xz", ".z", ".cab", ".iso"})
 _MAGIC = {
     b"\x1f\x8b": "compressed with gzip; end its name with .gz",
-    b"BZh": "compressed with bzip2; end its name with .bz2",
+    b"BZh91AY&SY": "compressed with bzip2; end its name with .bz2",
     b"\x28\xb5\x2f\xfd": "compressed with zstd; end its name with .zst",
     b"\x04\x22\x4d\x18": "compressed with lz4; end its name with .lz4",
     b"PK\x03\x04": "a zip archive; unpack it",
     b"7z\xbc\xaf": "a 7z archive; unpack it",
     b"\xfd7zXZ": "compressed with xz; unpack it or compress it with zstd",
-    b"PAR1": "a Parquet file; end its name with .parquet",
+    b"PAR1\x15": "a Parquet file; end its name with .parquet",
     b"\xff\xfe": "UTF-16 text; convert it to UTF-8",
     b"\xfe\xff": "UTF-16 text; convert it to UTF-8",
 }
@@ -111,10 +112,15 @@ class SourceStream:
     def __init__(self, file: FoundFile, limits: ReadLimits) -> None:
         self.file = file
         self.limits = limits
-        self.source: SourceFile | None = None
+        self._source: SourceFile | None = None
+
+    def described(self) -> SourceFile:
+        """What was read; only once `chunks` is exhausted."""
+        assert self._source is not None, "the file has not been read to its end"
+        return self._source
 
     def chunks(self) -> Iterator[bytes]:
-        """The content in pieces of about 4 MiB; sets `source` at the end.
+        """The content in pieces of about 4 MiB.
 
         Raises:
             InputError: when the file cannot be read, is damaged, expands too much, is compressed
@@ -143,7 +149,7 @@ class SourceStream:
             what = f"damaged {compression} data" if compression else "cannot be read"
             raise InputError(f"{self.file.name}: {what}: {error}") from error
         check_unchanged(self.file, before)
-        self.source = SourceFile(
+        self._source = SourceFile(
             self.file.name, self.file.path.as_uri(), stored.sha256.hexdigest(), before.st_size
         )
 
@@ -196,15 +202,15 @@ def _matches(root: Path, pattern: str) -> list[Path]:
         raise InputError(_folder_message(pattern, whole))
     if whole.exists():
         return [whole]
-    names = [Path(os.path.normpath(root / name)) for name in glob.glob(str(whole), recursive=True)]
+    found = glob.glob(pattern, root_dir=root, recursive=True)
+    names = [Path(os.path.normpath(root / name)) for name in found]
     files = sorted((path for path in names if not path.is_dir()), key=lambda path: path.as_posix())
     if not files:
-        raise InputError(_nothing_message(root, pattern, whole))
-    start = whole
-    while glob.has_magic(str(start)):
-        start = start.parent
+        raise InputError(_nothing_message(pattern, whole))
+    written = itertools.takewhile(lambda part: not glob.has_magic(part), Path(pattern).parts)
+    start = root.joinpath(*written).resolve()
     for path in files:
-        if not path.resolve().is_relative_to(start.resolve()):
+        if not path.resolve().is_relative_to(start):
             raise InputError(
                 f"{pattern}: matches {path}, a symbolic link to {path.resolve()}, which is outside "
                 f"{start}. If it is meant, name it in full"
@@ -218,7 +224,7 @@ def _folder_message(pattern: str, folder: Path) -> str:
     return f"{pattern}: is a folder; write `{pattern.rstrip('/')}/*{suffix}` for the files in it"
 
 
-def _nothing_message(root: Path, pattern: str, whole: Path) -> str:
+def _nothing_message(pattern: str, whole: Path) -> str:
     folder = whole.parent
     while not folder.is_dir():
         folder = folder.parent

@@ -14,59 +14,46 @@ from dagster_project.operators.base import RowOperator
 from dagster_project.operators.process.column_kinds import edited
 from dagster_project.operators.process.markdown_code import FENCED, INLINE
 
+BLOCKS = (
+    "aside|blockquote|br|caption|dd|div|dl|dt|fieldset|figcaption|frameset|h[1-6]|hgroup|hr|html|li"
+    "|nav|noframes|ol|optgroup|pre|tbody|tfoot|thead|tr|ul"
+)
+BLOCKS_AND_TYPES = (
+    "address|article|body|center|details|dialog|dir|figure|footer|form|head|header|legend|main|menu"
+    "|option|search|section|select|summary|table|title"
+)
+OTHERS = (
+    "abbr|acronym|area|basefont|bdi|bdo|big|cite|colgroup|datalist|del|dfn|em|iframe|img|ins|kbd"
+    "|nobr|noscript|rp|rt|ruby|samp|script|small|span|strike|strong|style|sub|sup|svg|td|textarea"
+    "|th|tt|wbr"
+)
+OTHERS_AND_TYPES = (
+    "audio|base|button|canvas|code|col|data|embed|font|frame|input|label|link|map|mark|meta|meter"
+    "|object|output|param|picture|progress|slot|source|template|time|track|var|video"
+)
+"""Elements by name. Those of `_AND_TYPES` share their names with types of programs."""
+
 ATTRIBUTE = (
     r"""(?:\s+(?:[A-Za-z_:@][\w:.@-]*\s*=\s*(?:"[^"]*"|'[^']*'|[^\s"'=<>`][^\s"'<>`]*)"""
     "|(?i:allowfullscreen|async|autofocus|autoplay|checked|controls|default|defer|disabled|hidden"
     "|loop|multiple|muted|nomodule|noshade|novalidate|nowrap|open|readonly|required|reversed"
     "|selected)))"
 )
-"""One attribute with its value, or a known one without."""
-
-
-def _tag(names: str, types: str, letters: str) -> str:
-    """A tag of one of the elements, in lower or upper case.
-
-    Args:
-        names: of elements, parted by `|`.
-        types: those whose names are also names of types; a bare opening tag of one, directly after
-            a letter or digit, is `List<object>` and no tag.
-        letters: those of one letter, which are types in upper case.
-    """
-    plain = f"{names}|{names.upper()}|{letters}"
-    generic = f"{types}|{types.upper()}|{letters.upper()}"
-    return (
-        rf"</?(?:{plain}|{generic})(?:{ATTRIBUTE}+\s*/?|\s*/)>|</(?:{plain}|{generic})\s*>"
-        rf"|<(?:{plain})\s*>|\b{{start-half}}<(?:{generic})\s*>"
-    )
-
-
-BLOCK = _tag(
-    "aside|blockquote|br|caption|dd|div|dl|dt|fieldset|figcaption|frameset|h[1-6]|hgroup|hr|html|li"
-    "|nav|noframes|ol|optgroup|pre|tbody|tfoot|thead|tr|ul",
-    "address|article|body|center|details|dialog|dir|figure|footer|form|head|header|legend|main|menu"
-    "|option|search|section|select|summary|table|title",
-    "p",
+ELEMENT = f"{BLOCKS}|{OTHERS}|{BLOCKS.upper()}|{OTHERS.upper()}|[abipqsu]"
+GENERIC = (
+    f"{BLOCKS_AND_TYPES}|{OTHERS_AND_TYPES}|{BLOCKS_AND_TYPES.upper()}|{OTHERS_AND_TYPES.upper()}"
+    "|[ABIPQSU]"
 )
-INLINE_ELEMENT = _tag(
-    "abbr|acronym|area|basefont|bdi|bdo|big|cite|colgroup|datalist|del|dfn|em|iframe|img|ins|kbd"
-    "|nobr|noscript|rp|rt|ruby|samp|script|small|span|strike|strong|sub|sup|svg|textarea|tt|wbr",
-    "audio|base|button|canvas|code|col|data|embed|font|frame|input|label|link|map|mark|meta|meter"
-    "|object|output|param|picture|progress|slot|source|style|template|time|track|var|video",
-    "[abiqsu]",
+MARKUP = (
+    r"<!--(?s:.*?)-->|<!(?i:doctype)\s[^<>]*>"
+    rf"|<(?i:script){ATTRIBUTE}*\s*>(?s:.*?)</(?i:script)\s*>"
+    rf"|<(?i:style){ATTRIBUTE}*\s*>(?s:.*?)</(?i:style)\s*>"
+    rf"|</?(?:{ELEMENT}|{GENERIC})(?:{ATTRIBUTE}+\s*/?|\s*/)>|</(?:{ELEMENT}|{GENERIC})\s*>"
+    rf"|<(?:{ELEMENT})\s*>|(?-u:\b{{start-half}})<(?:{GENERIC})\s*>"
 )
-CELL = r"</?(?:td|th|TD|TH)(?:" + ATTRIBUTE + r")*\s*/?>"
-REMOVED = (
-    (r"(?s:<!--.*?-->)|(?i:<!doctype\s[^<>]*>)", ""),
-    (rf"(?is:<script{ATTRIBUTE}*\s*>.*?</script\s*>)", ""),
-    (rf"(?is:<style{ATTRIBUTE}*\s*>.*?</style\s*>)", ""),
-    (CELL, "\t"),
-    (BLOCK, "\n"),
-    (INLINE_ELEMENT, ""),
-)
-"""What goes, in order, and what stands there instead."""
-
+CODE = f"{FENCED}|{INLINE}"
+PLAIN = r"[^<`~\n]*\n|[^<`~\n]+|[<`~]"
 ENTITY = r"&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});"
-CODE_OR_ENTITY = re.compile(f"{FENCED}|{INLINE}|{ENTITY}".replace(r"\z", r"\Z"))
 
 
 class StripHtml(RowOperator):
@@ -103,21 +90,30 @@ class StripHtml(RowOperator):
         return {name: edited(self, schema, name, self._stripped) for name in self.columns}
 
     def _stripped(self, text: pl.Expr) -> pl.Expr:
-        kept = f"({FENCED}|{INLINE})|" if self.keep_code else "()"
-        for pattern, replacement in REMOVED:
-            text = text.str.replace_all(f"{kept}(?:{pattern})", f"${{1}}{replacement}")
-        return text.map_batches(self._decoded, return_dtype=pl.String, is_elementwise=True)
+        """Cut into markup, code and plain pieces, edit each, and join them again."""
+        cut = f"{CODE}|{MARKUP}|{PLAIN}" if self.keep_code else f"{MARKUP}|{PLAIN}"
+        piece = pl.element()
+        name = piece.str.extract("^</?([A-Za-z][A-Za-z0-9]*)", 1).str.to_lowercase()
+        edit = (
+            pl.when(name.is_in(["td", "th"]))
+            .then(pl.lit("\t"))
+            .when(name.str.contains(f"^(?:{BLOCKS}|{BLOCKS_AND_TYPES}|p)$"))
+            .then(pl.lit("\n"))
+            .when(name.is_not_null() | piece.str.starts_with("<!"))
+            .then(pl.lit(""))
+            .otherwise(piece.map_batches(_decoded, return_dtype=pl.String, is_elementwise=True))
+        )
+        return text.str.extract_all(cut).list.eval(edit).list.join("")
 
-    def _decoded(self, texts: pl.Series) -> pl.Series:
-        found = texts.filter(texts.str.contains(ENTITY)).unique()
-        pattern = CODE_OR_ENTITY if self.keep_code else re.compile(ENTITY)
-        decoded = [pattern.sub(_character, text) for text in found]
-        return texts.replace(found, pl.Series(decoded, dtype=pl.String))
+
+def _decoded(pieces: pl.Series) -> pl.Series:
+    """Pieces with their entities decoded; those of code, which hold a backtick or tilde, as is."""
+    has_entity = pieces.str.contains(ENTITY) & ~pieces.str.contains("[`~]")
+    found = pieces.filter(has_entity).unique()
+    decoded = [re.sub(ENTITY, _character, text) for text in found]
+    return pieces.replace(found, pl.Series(decoded, dtype=pl.String))
 
 
-def _character(match: re.Match[str]) -> str:
-    """The character an entity stands for; what is no entity as it is."""
-    found = match[0]
-    if found.startswith("&#"):
-        return html.unescape(found)
-    return html5.get(found[1:], found) if found.startswith("&") else found
+def _character(entity: re.Match[str]) -> str:
+    text = entity[0]
+    return html.unescape(text) if text.startswith("&#") else html5.get(text[1:], text)

@@ -141,7 +141,7 @@ def _reason(result: AppriseResult, channel: Channel) -> str:
     if result.status.name == "TIMEOUT":
         return f"no answer within {SEND_TIMEOUT_SECONDS:.0f} s"
     reasons = [entry.message for entry in result.logs()]
-    return one_line(channel.scrub(reasons[-1])) if reasons else "Apprise gave no reason"
+    return one_line(channel.scrub(reasons[-1].rstrip("."))) if reasons else "Apprise gave no reason"
 
 
 @contextmanager

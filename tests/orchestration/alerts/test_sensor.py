@@ -45,14 +45,12 @@ def tutor(context: dg.AssetExecutionContext, config: Fault) -> Iterator:
         description="97 % English",
         metadata={"expected": "at least 99 % English", "observed": "97 % English"},
     )
-    if config.fault == "crash":
-        raise ValueError(f"disk full, api_key={SECRET}\nrow: once upon a time")
     if config.fault == "canceled":
         context.instance.report_run_canceling(context.run)
         raise DagsterExecutionInterruptedError
     yield dg.AssetCheckResult(
         check_name="duplicates",
-        passed=config.fault != "gate",
+        passed=not config.fault.startswith("gate"),
         metadata={
             "expected": "at most 1 % duplicates",
             "observed": f"3.2 % (token={SECRET})",
@@ -60,6 +58,8 @@ def tutor(context: dg.AssetExecutionContext, config: Fault) -> Iterator:
             "examples": dg.MetadataValue.table([dg.TableRecord({"text": "once upon a time"})]),
         },
     )
+    if config.fault.endswith("crash"):
+        raise ValueError(f"disk full, api_key={SECRET}\nrow: once upon a time")
     if config.fault == "gate":
         raise dg.Failure("tutor/v2 is not published: duplicates failed", allow_retries=False)
     yield dg.MaterializeResult(asset_key=KEY)
@@ -88,7 +88,10 @@ class Daemon:
         said = []
         for name in names:
             with dg.build_sensor_context(
-                instance=self.instance, cursor=self.cursors[name], repository_def=REPOSITORY
+                instance=self.instance,
+                cursor=self.cursors[name],
+                repository_def=REPOSITORY,
+                repository_name="__repository__",  # the runs below, like the CLI's, have none
             ) as context:
                 data = self.sensors[name].evaluate_tick(context)
             self.cursors[name] = data.cursor
@@ -162,13 +165,12 @@ def test_a_canceled_run_tells_its_checks_only(daemon, webhook) -> None:
     assert webhook.titles() == ["tutor/v2: check language failed (warning)"]
 
 
-def test_a_crash_is_told_though_a_check_failed_too(daemon, webhook) -> None:
-    daemon.run("crash")
+@pytest.mark.parametrize(("fault", "failed_checks"), [("crash", 1), ("gate, then crash", 2)])
+def test_a_crash_is_told_though_checks_failed_too(daemon, webhook, fault, failed_checks) -> None:
+    daemon.run(fault)
     daemon.tick_runs()
-    assert webhook.titles() == [
-        "tutor/v2: check language failed (warning)",
-        "tutor/v2: run failed",
-    ]
+    assert webhook.titles()[-1] == "tutor/v2: run failed"
+    assert len(webhook.received) == failed_checks + 1
     (body,) = (m["message"] for m in webhook.received if "run failed" in m["title"])
     assert "Error: ValueError: disk full, api_key=…" in body
     assert "Owners: team:data, ann@example.org" in body

@@ -1,0 +1,225 @@
+"""Text files cut into blocks of whole records, and the place and exact text of every record.
+
+A block holds several small files, or a part of one large file. Blocks of a large file are counted
+from its start, so that they stay what they are when the file grows or other files come and go.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+import pyarrow as pa
+
+from dagster_project.identity import canonical_json
+from dagster_project.operators.acquire.block import ORIGIN_SCHEMA
+from dagster_project.operators.acquire.input_error import InputError
+from dagster_project.operators.acquire.source_files import ReadLimits
+
+BLOCK_BYTES = 32 * 2**20
+_BOM = b"\xef\xbb\xbf"
+
+RecordEnds = Callable[[bytes, bool], np.ndarray]
+"""Where the records of a text end, as offsets after their line feeds; with `True` the text is the
+last of its file and what follows the last line feed is a record too."""
+
+
+@dataclass(frozen=True)
+class Segment:
+    """A run of whole records of one file.
+
+    Attributes:
+        file: the file's name.
+        line: the line the run starts on.
+        text: its bytes.
+        whole: whether the run is all that the file holds.
+    """
+
+    file: str
+    line: int
+    text: bytes
+    whole: bool
+
+
+def line_ends(text: bytes, final: bool) -> np.ndarray:
+    """The records of a text in which every line is one; a `RecordEnds`."""
+    ends = np.flatnonzero(np.frombuffer(text, np.uint8) == ord("\n")) + 1
+    if final and text and not text.endswith(b"\n"):
+        ends = np.append(ends, len(text))
+    return ends
+
+
+def without_bom(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """The chunks of a file without the byte order mark it may start with."""
+    for number, chunk in enumerate(chunks):
+        yield chunk.removeprefix(_BOM) if number == 0 else chunk
+
+
+def segments(
+    file: str, chunks: Iterable[bytes], first_line: int, ends: RecordEnds, limits: ReadLimits
+) -> Iterator[Segment]:
+    """Cut one file's text into segments of about `BLOCK_BYTES`.
+
+    Raises:
+        InputError: when a record is longer than `limits.max_line_bytes`.
+    """
+    waiting: list[bytes] = []
+    size = 0
+    line = first_line
+    enough = BLOCK_BYTES
+    whole = True
+    for chunk in chunks:
+        waiting.append(chunk)
+        size += len(chunk)
+        if size < min(enough, limits.max_line_bytes + BLOCK_BYTES):
+            continue
+        text = b"".join(waiting)
+        found = ends(text, False)
+        cut = int(found[-1]) if len(found) else 0
+        rest = text[cut:]
+        if len(rest) > limits.max_line_bytes:
+            raise _too_long(file, line + text.count(b"\n", 0, cut), len(rest), limits, "more than ")
+        if cut:
+            whole = False
+            yield Segment(file, line, text[:cut], whole)
+            line += text.count(b"\n", 0, cut)
+        waiting, size = [rest], len(rest)
+        enough = BLOCK_BYTES if cut else 2 * size
+    text = b"".join(waiting)
+    if text:
+        yield Segment(file, line, text, whole)
+
+
+def blocks_of_segments(found: Iterable[Segment]) -> Iterator[list[Segment]]:
+    """Put whole small files together, up to `BLOCK_BYTES`; leave parts of large ones alone."""
+    together: list[Segment] = []
+    size = 0
+    for segment in found:
+        if together and not (segment.whole and size + len(segment.text) <= BLOCK_BYTES):
+            yield together
+            together, size = [], 0
+        if segment.whole:
+            together.append(segment)
+            size += len(segment.text)
+        else:
+            yield [segment]
+    if together:
+        yield together
+
+
+def segments_key(format: object, found: Iterable[Segment]) -> str:
+    """The key of a block: sha256 (hex) over how it is read, and names, lines and bytes."""
+    key = hashlib.sha256(canonical_json(format).encode())
+    for segment in found:
+        head = [segment.file, segment.line, len(segment.text)]
+        key.update(canonical_json(head).encode())
+        key.update(segment.text)
+    return key.hexdigest()
+
+
+class TextRecords:
+    """The records of a block's segments, without blank ones.
+
+    Args:
+        found: the segments.
+        ends: how records end.
+        limits: see `ReadLimits`.
+
+    Attributes:
+        text: all segments' bytes in one.
+        starts, ends: where each record starts and ends in `text`, without its line end.
+        raw: the records as text; null where they are not UTF-8.
+        errors: for those, by record number (from 0), what is wrong.
+
+    Raises:
+        InputError: when a record is longer than `limits.max_line_bytes`.
+    """
+
+    def __init__(self, found: list[Segment], ends: RecordEnds, limits: ReadLimits) -> None:
+        self._segments = found
+        texts = [_terminated(segment.text) for segment in found[:-1]] + [found[-1].text]
+        self.text = texts[0] if len(texts) == 1 else b"".join(texts)
+        view = np.frombuffer(self.text, np.uint8)
+        after = ends(self.text, True)
+        starts = np.concatenate([[0], after[:-1]]).astype(np.int64)
+        stops = after - (view[after - 1] == ord("\n"))
+        stops -= (stops > starts) & (view[stops - 1] == ord("\r"))
+        kept = stops > starts
+        for row in np.flatnonzero(kept & np.isin(view[starts], list(b" \t\r\f\v"))):
+            kept[row] = not self.text[starts[row] : stops[row]].isspace()
+        self.starts, self.ends = starts[kept], stops[kept]
+        offsets = np.cumsum([0] + [len(text) for text in texts[:-1]])
+        self._file_of = np.searchsorted(offsets, self.starts, "right") - 1
+        feeds = line_ends(self.text, False)
+        line_of = np.array([segment.line for segment in found]) - np.searchsorted(
+            feeds, offsets, "right"
+        )
+        self._lines = np.searchsorted(feeds, self.starts, "right") + line_of[self._file_of]
+        self._check_lengths(limits)
+        self._bytes = self._cut_bytes()
+        self.raw = self._bytes.cast(pl.String, strict=False).rename("raw")
+        self.errors = {
+            int(row): _why_not_utf8(self.text[self.starts[row] : self.ends[row]])
+            for row in self.raw.is_null().arg_true()
+        }
+
+    def __len__(self) -> int:
+        return len(self.starts)
+
+    def origin(self, errors: Mapping[int, str]) -> pl.DataFrame:
+        """Where the records come from; see `ORIGIN_SCHEMA`."""
+        names = pl.Series("file", [segment.file for segment in self._segments])
+        return pl.DataFrame(
+            [
+                names.gather(self._file_of),
+                pl.Series("line", self._lines, dtype=pl.Int64),
+                self.raw,
+                self._bytes.set(self.raw.is_not_null(), None).rename("raw_bytes"),
+                error_column(errors, len(self)),
+            ],
+            schema=ORIGIN_SCHEMA,
+        )
+
+    def _check_lengths(self, limits: ReadLimits) -> None:
+        lengths = self.ends - self.starts
+        if len(self) and lengths.max() > limits.max_line_bytes:
+            row = int(lengths.argmax())
+            file = self._segments[self._file_of[row]].file
+            raise _too_long(file, int(self._lines[row]), int(lengths[row]), limits)
+
+    def _cut_bytes(self) -> pl.Series:
+        offsets = np.append(self.starts, len(self.text)).astype(np.int64)
+        buffers = [None, pa.py_buffer(offsets), pa.py_buffer(self.text)]
+        lines = pa.LargeBinaryArray.from_buffers(pa.large_binary(), len(self), buffers)
+        frame = pl.DataFrame({"bytes": pl.from_arrow(lines), "size": self.ends - self.starts})
+        return frame.select(pl.col("bytes").bin.slice(0, pl.col("size"))).to_series()
+
+
+def error_column(errors: Mapping[int, str], rows: int) -> pl.Series:
+    """The column `error` of `rows` rows from errors by row number."""
+    column = pl.Series("error", [None], dtype=pl.String).new_from_index(0, rows)
+    return column.scatter(list(errors), list(errors.values())) if errors else column
+
+
+def _terminated(text: bytes) -> bytes:
+    return text if text.endswith(b"\n") else text + b"\n"
+
+
+def _too_long(
+    file: str, line: int, length: int, limits: ReadLimits, least: str = ""
+) -> InputError:
+    return InputError(
+        f"{file}:{line}: the line has {least}{length:,} bytes; at most "
+        f"{limits.max_line_bytes:,} are read. If that is meant, raise `limits.max_line_bytes`"
+    )
+
+
+def _why_not_utf8(text: bytes) -> str:
+    try:
+        text.decode()
+    except UnicodeDecodeError as error:
+        return f"not UTF-8 text: byte 0x{text[error.start]:02x} at byte {error.start + 1}"
+    raise AssertionError("Polars and Python disagree on UTF-8")
