@@ -6,7 +6,9 @@ from typing import Any
 
 import dagster as dg
 
+from dagster_project.engine.plan import Plan
 from dagster_project.errors import SeedbedError
+from dagster_project.orchestration.alerts.sensor import alert_run
 from dagster_project.orchestration.version_asset import asset_key, version_asset
 from dagster_project.orchestration.workspace_definitions import plan_workspace
 from dagster_project.quality.gate import Outcome, build_is_current
@@ -67,7 +69,7 @@ class Running:
                 failed.add(name)
                 outcome.append({"version": str(name), "ok": False, "status": "skipped"})
                 continue
-            item = self._one(name, sample, say)
+            item = self._one(name, sample, say, show)
             if not item["ok"]:
                 failed.add(name)
             show(_line(item))
@@ -102,7 +104,11 @@ class Running:
         )
 
     def _one(
-        self, name: VersionName, sample: int | None, say: Callable[[str], None]
+        self,
+        name: VersionName,
+        sample: int | None,
+        say: Callable[[str], None],
+        show: Callable[[str], None],
     ) -> dict[str, Any]:
         version, started = self.planned.versions[name], time.perf_counter()
         if sample is None and build_is_current(version.plan, self.workspace, self.store):
@@ -134,6 +140,7 @@ class Running:
                     "ops": {asset.op.name: {"config": {"sample": sample or 0}}},
                 },
             )
+            self._alert(instance, result.run_id, version.plan, show)
         checks = result.get_asset_check_evaluations()
         item: dict[str, Any] = {
             "version": str(name),
@@ -158,6 +165,17 @@ class Running:
         if not result.success:
             item["error"] = _failure(result)
         return item
+
+    def _alert(
+        self, instance: dg.DagsterInstance, run_id: str, plan: Plan, show: Callable[[str], None]
+    ) -> None:
+        """Send what this run has to tell now; the sensors of a running daemon send it once too."""
+        run = instance.get_run_by_id(run_id)
+        assert run is not None
+        try:
+            alert_run(instance, run, self.workspace.root, lambda _: plan.declared.recipe.owners)
+        except SeedbedError as error:
+            show(f"[yellow]![/] alerts: {error}")
 
 
 def _external(names: Sequence[VersionName]) -> list[dg.AssetSpec]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from pathlib import Path
 
 from dagster_project.errors import SeedbedError
@@ -41,7 +42,8 @@ class Verified:
             for name, entry in self._read().items()
             if (self.store.root / name).exists()
         }
-        write_atomically(self.path, canonical_json({**known, **self._learned}).encode())
+        with suppress(OSError):  # a store that cannot be written can still be read
+            write_atomically(self.path, canonical_json({**known, **self._learned}).encode())
         self._learned = {}
 
     def snapshot(self, manifest: Manifest) -> Path:

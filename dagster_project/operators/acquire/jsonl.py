@@ -45,7 +45,7 @@ def jsonl_blocks(
 
 
 def _parse(block: list[Segment], declared: Mapping[str, str], limits: ReadLimits) -> Records:
-    records = TextRecords(block, line_ends, limits)
+    records = TextRecords(block, line_ends, limits, spaces=b" \t\r\f\v")
     errors = dict(records.errors)
     parsed = read_json_rows(records.text, records.starts, records.ends, errors, declared)
     return Records(parsed, records.origin(errors))

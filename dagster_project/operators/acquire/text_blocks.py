@@ -127,6 +127,7 @@ class TextRecords:
         found: the segments.
         ends: how records end.
         limits: see `ReadLimits`.
+        spaces: what a blank line may hold.
 
     Attributes:
         text: all segments' bytes in one.
@@ -138,7 +139,9 @@ class TextRecords:
         InputError: when a record is longer than `limits.max_line_bytes`.
     """
 
-    def __init__(self, found: list[Segment], ends: RecordEnds, limits: ReadLimits) -> None:
+    def __init__(
+        self, found: list[Segment], ends: RecordEnds, limits: ReadLimits, spaces: bytes = b""
+    ) -> None:
         self._segments = found
         texts = [_terminated(segment.text) for segment in found[:-1]] + [found[-1].text]
         self.text = texts[0] if len(texts) == 1 else b"".join(texts)
@@ -148,8 +151,8 @@ class TextRecords:
         stops = after - (view[after - 1] == ord("\n"))
         stops -= (stops > starts) & (view[stops - 1] == ord("\r"))
         kept = stops > starts
-        for row in np.flatnonzero(kept & np.isin(view[starts], list(b" \t\r\f\v"))):
-            kept[row] = not self.text[starts[row] : stops[row]].isspace()
+        for row in np.flatnonzero(kept & np.isin(view[starts], list(spaces))):
+            kept[row] = bool(self.text[starts[row] : stops[row]].strip(spaces))
         self.starts, self.ends = starts[kept], stops[kept]
         offsets = np.cumsum([0] + [len(text) for text in texts[:-1]])
         self._file_of = np.searchsorted(offsets, self.starts, "right") - 1
