@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 import polars as pl
 
 from dagster_project.engine.accounts import Accounts, StepCount
+from dagster_project.engine.background import Background
 from dagster_project.engine.batch import (
     CHANGED,
     INPUT,
@@ -84,8 +85,9 @@ def build(
     """
     plan = prepared.plan
     with SnapshotBuilder(store, plan.name, prepared.build_id) as snapshot:
-        run = _Run(prepared, store, snapshot, say)
-        run.rows()
+        with Background() as background:
+            run = _Run(prepared, store, snapshot, background, say)
+            run.rows()
         run.books()
         snapshot.finish(
             {
@@ -108,10 +110,12 @@ class _Run:
     prepared: Prepared
     store: Store
     snapshot: SnapshotBuilder
+    background: Background
     say: Progress
     accounts: Accounts = field(default_factory=Accounts)
     annotations: frozenset[str] = frozenset()
     input_rows: dict[int, int] = field(default_factory=dict)
+    emitted: int = 0
 
     def rows(self) -> None:
         """Let all rows flow through the stages, into the snapshot."""
@@ -182,7 +186,7 @@ class _Run:
             result = cache.get(key)
             if result is None:
                 result = self._run(chunk.load(), own, stage.steps, joined)
-                cache.put(key, result)
+                self.background.call(cache.put, key, result)
             self._account(result)
             done.append(_cached(cache, key, chunk.input, result.rows.height))
             if last:
@@ -191,6 +195,7 @@ class _Run:
                 f"{_names(steps)}: chunk {position + 1} of {len(chunks)}, "
                 f"{result.rows.height:,} of {chunk.rows:,} rows go on"
             )
+        self.background.wait()
         self._limit_quarantine(stage.steps)
         return done
 
@@ -236,23 +241,27 @@ class _Run:
     def _removed(self, removed: pl.DataFrame) -> None:
         if removed.height == 0:
             return
-        self.snapshot.append("dispositions", removed.drop("content"))
+        self._append("dispositions", removed.drop("content"))
         quarantined = removed.filter(pl.col("disposition") == "quarantined")
         if quarantined.height:
             columns = ["parent_input", "parent_row_id", "ordinal", "step", "error", "content"]
-            self.snapshot.append("quarantine", quarantined.select(columns))
+            self._append("quarantine", quarantined.select(columns))
 
     def _scores(self, scores: pl.DataFrame) -> None:
         if scores.width > 3 and scores.height:
-            self.snapshot.append("scores", scores)
+            self._append("scores", scores)
+
+    def _append(self, table: str, frame: pl.DataFrame) -> None:
+        self.background.call(self.snapshot.append, table, frame)
 
     def _emit(self, batch: pl.DataFrame) -> None:
         """Write rows that reached the end, with their lineage and scores."""
-        start = self.snapshot.rows
+        start = self.emitted
+        self.emitted += batch.height
         row_id = pl.int_range(start, start + batch.height, dtype=pl.Int64).alias("row_id")
         data = data_columns(batch.schema, self.annotations)
         measured = [name for name in batch.columns if name in self.annotations]
-        self.snapshot.append("rows", batch.select(row_id, *data))
+        self._append("rows", batch.select(row_id, *data))
         relation = (
             pl.when(pl.col("__split")).then(pl.lit("split"))
             .when(pl.col(CHANGED) != 0).then(pl.lit("changed"))
@@ -268,7 +277,7 @@ class _Run:
             relation.alias("relation"),
             pl.col(CHANGED).alias("changed_by"),
         )
-        self.snapshot.append("lineage", lineage)
+        self._append("lineage", lineage)
         if measured:
             self._scores(scores_of(batch.with_columns(row_id), [*measured, "row_id"]))
 

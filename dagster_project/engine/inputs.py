@@ -9,16 +9,18 @@ from pathlib import Path
 
 import polars as pl
 
+from dagster_project.engine.background import Background
 from dagster_project.engine.batch import DISPOSITIONS, dispositions, identified
 from dagster_project.engine.chunk import Chunk
 from dagster_project.engine.plan import Plan, RunStopped
 from dagster_project.engine.sql_source import SqlReader
 from dagster_project.identity import digest
-from dagster_project.operators.acquire.block import Reader
+from dagster_project.operators.acquire.block import Reader, Records
 from dagster_project.operators.acquire.column_types import conform, storable, unify_schemas
-from dagster_project.operators.acquire.files import FilesReader, ReadLimits
-from dagster_project.operators.acquire.huggingface import HuggingFaceReader
-from dagster_project.operators.acquire.python_source import PythonReader
+from dagster_project.operators.acquire.files_reader import FilesReader
+from dagster_project.operators.acquire.huggingface_reader import HuggingFaceReader
+from dagster_project.operators.acquire.python_reader import PythonReader
+from dagster_project.operators.acquire.source_files import ReadLimits
 from dagster_project.recipe.model import (
     FilesInput,
     HuggingFaceInput,
@@ -210,13 +212,18 @@ def _reader(
 
 def _land(store: Store, reader: Reader) -> LandedSource:
     blocks: list[LandedBlock] = []
-    for block in reader.blocks():
-        landed = find_block(store, block.key)
-        if landed is None:
-            records = block.parse()
-            landed = land_block(store, block.key, records.parsed, records.origin)
-            failpoint("block_landed")
-        blocks.append(landed)
+
+    def land(key: str, records: Records) -> None:
+        blocks.append(land_block(store, key, records.parsed, records.origin))
+        failpoint("block_landed")
+
+    with Background() as background:
+        for block in reader.blocks():
+            landed = find_block(store, block.key)
+            if landed is None:
+                background.call(land, block.key, block.parse())
+            else:
+                background.call(blocks.append, landed)
     files = [
         LandedFile(name=file.name, uri=file.uri, sha256=file.sha256, size=file.size)
         for file in reader.files()

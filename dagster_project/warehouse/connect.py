@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -24,6 +24,10 @@ SET lock_configuration = true;
 
 class NotPublished(SeedbedError):
     """A version that has no snapshot to read."""
+
+
+class TooManyVersions(SeedbedError):
+    """More versions than this process may open files."""
 
 
 def connect(
@@ -50,34 +54,36 @@ def connect(
         SnapshotDamaged: when a file that was asked for by name is damaged. One that was not is left
             out, with a warning.
         ManifestDamaged: the same, for a manifest.
+        TooManyVersions: when the process may not open so many files.
     """
     pinned = {VersionName.parse(name): wanted for name, wanted in (snapshots or {}).items()}
     asked = set(only or ()) | set(pinned)
     names = sorted(asked) if only is not None else sorted(asked | set(store.versions()))
-    connection = _in_memory(store)
+    connection = in_memory(store)
     try:
         seen: dict[str, VersionName] = {}
-        schemas: set[str] = set()
+        attached: list[VersionName] = []
         with Verified(store) as verified:
             for name in names:
                 try:
                     manifest = _chosen(store, name, pinned.get(name), as_of)
                     if manifest is None:
                         if name in asked:
-                            raise NotPublished(_nothing(name, as_of))
+                            raise NotPublished(no_snapshot(name, as_of))
                         continue
                     _refuse_twin(name, seen)
                     path = verified.snapshot(manifest)
-                    _attach(connection, path, str(name), str(name))
-                except NotPublished:
+                    attach(connection, path, str(name), str(name))
+                except (NotPublished, TooManyVersions):
                     raise
                 except SeedbedError as error:
                     if name in asked:
                         raise
                     warnings.warn(f"{name} is left out: {error}", stacklevel=2)
-                    continue
-                for statement in _view(name, schemas):
-                    connection.execute(statement)
+                else:
+                    attached.append(name)
+        for statement in _views(attached):
+            connection.execute(statement)
         connection.execute(LOCKDOWN)
     except BaseException:
         connection.close()
@@ -103,12 +109,12 @@ def open_snapshot(
     """
     manifest = _chosen(store, name, snapshot_id, None)
     if manifest is None:
-        raise NotPublished(_nothing(name, None))
+        raise NotPublished(no_snapshot(name))
     with Verified(store) as verified:
         path = verified.snapshot(manifest)
-    connection = _in_memory(store)
+    connection = in_memory(store)
     try:
-        _attach(connection, path, "snapshot", str(name))
+        attach(connection, path, "snapshot", str(name))
         connection.execute(LOCKDOWN)
     except BaseException:
         connection.close()
@@ -122,7 +128,7 @@ def catalogue_sql(store: Store) -> str:
     It names the current snapshots by absolute path; it does not check them.
     """
     lines = ["-- Generated: the current snapshots of all versions. Do not edit."]
-    schemas: set[str] = set()
+    attached: list[VersionName] = []
     seen: dict[str, VersionName] = {}
     for name in store.versions():
         try:
@@ -135,8 +141,8 @@ def catalogue_sql(store: Store) -> str:
             continue
         path = snapshot_path(store, name, manifest.snapshot_id).resolve()
         lines.append(f"ATTACH {literal(str(path))} AS {identifier(str(name))} (READ_ONLY);")
-        lines.extend(_view(name, schemas))
-    return "\n".join(lines) + "\n"
+        attached.append(name)
+    return "\n".join([*lines, *_views(attached)]) + "\n"
 
 
 def write_catalogue(store: Store) -> Path:
@@ -157,7 +163,8 @@ def literal(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-def _in_memory(store: Store) -> duckdb.DuckDBPyConnection:
+def in_memory(store: Store) -> duckdb.DuckDBPyConnection:
+    """An empty connection that loads no extension and spills to the store's cache."""
     return duckdb.connect(
         config={
             "python_enable_replacements": False,
@@ -187,29 +194,35 @@ def _chosen(
     return None
 
 
-def _attach(connection: duckdb.DuckDBPyConnection, path: Path, alias: str, owner: str) -> None:
+def attach(connection: duckdb.DuckDBPyConnection, path: Path, alias: str, owner: str) -> None:
+    """Attach a verified file, read-only.
+
+    Raises:
+        SnapshotDamaged: when DuckDB cannot open it.
+    """
     try:
         connection.execute(f"ATTACH {literal(str(path))} AS {identifier(alias)} (READ_ONLY)")
     except duckdb.Error as error:
         if "Too many open files" in str(error):
-            raise SeedbedError(
+            raise TooManyVersions(
                 f"{owner}: more versions than this process may open files; raise `ulimit -n`, or "
                 "attach some of them with `only`"
             ) from error
         raise SnapshotDamaged(f"{path} of {owner} cannot be opened: {error}") from error
 
 
-def _view(name: VersionName, schemas: set[str]) -> list[str]:
-    """Statements that make a version's view, and its schema unless it is one of `schemas`."""
-    schema = f"memory.{identifier(name.dataset)}"
-    view = (
-        f"CREATE VIEW {schema}.{identifier(name.version)} "
-        f"AS SELECT * FROM {identifier(str(name))}.main.rows;"
-    )
-    if name.dataset.lower() in schemas:
-        return [view]
-    schemas.add(name.dataset.lower())
-    return [f"CREATE SCHEMA {schema};", view]
+def _views(names: Iterable[VersionName]) -> Iterator[str]:
+    """Statements that make a schema for each dataset and a view for each version."""
+    schemas: set[str] = set()
+    for name in names:
+        schema = f"memory.{identifier(name.dataset)}"
+        if name.dataset.lower() not in schemas:
+            schemas.add(name.dataset.lower())
+            yield f"CREATE SCHEMA {schema};"
+        yield (
+            f"CREATE VIEW {schema}.{identifier(name.version)} "
+            f"AS SELECT * FROM {identifier(str(name))}.main.rows;"
+        )
 
 
 def _refuse_twin(name: VersionName, seen: dict[str, VersionName]) -> None:
@@ -218,6 +231,7 @@ def _refuse_twin(name: VersionName, seen: dict[str, VersionName]) -> None:
         raise NameRefused(f"{name} and {twin} differ in case alone, which SQL does not tell apart")
 
 
-def _nothing(name: VersionName, as_of: datetime | None) -> str:
+def no_snapshot(name: VersionName, as_of: datetime | None = None) -> str:
+    """What to tell a reader of a version without a snapshot (at a time)."""
     when = f" at {as_of:%Y-%m-%d %H:%M:%S}" if as_of else ""
     return f"{name} has no published snapshot{when}; materialize it first"

@@ -13,9 +13,9 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+import numpy as np
 import polars as pl
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from dagster_project.operators.acquire.input_error import InputError
 
@@ -112,7 +112,7 @@ def conform(frame: pl.DataFrame, schema: Mapping[str, pl.DataType]) -> pl.DataFr
             columns.append(frame[name])
         else:
             columns.append(_convert(frame[name], dtype))
-    return pl.DataFrame(columns, height=frame.height)
+    return pl.DataFrame(columns) if columns else pl.DataFrame(height=frame.height)
 
 
 def text_of(value: Any) -> str | None:
@@ -200,13 +200,9 @@ def _cast(array: pa.Array, target: pa.DataType) -> pa.Array:
         return pa.nulls(len(array), target)
     if pa.types.is_large_string(target) and _has_own_text(source):
         return pa.array([text_of(value) for value in array.to_pylist()], target)
-    if pa.types.is_map(source):
-        entries = pa.StructArray.from_arrays([array.keys, array.items], ["key", "value"])
-        array = pa.ListArray.from_arrays(array.offsets, entries, mask=array.is_null())
-        return _cast(array, target)
     if _is_list(source):
-        lengths = pc.fill_null(pc.list_value_length(array), 0).cast(pa.int64())
-        offsets = pa.concat_arrays([pa.array([0], pa.int64()), pc.cumulative_sum(lengths)])
+        lengths = array.value_lengths().fill_null(0).to_numpy()
+        offsets = pa.array(np.concatenate([[0], np.cumsum(lengths)]), pa.int64())
         items = _cast(array.flatten(), target.value_type)
         return pa.LargeListArray.from_arrays(offsets, items, type=target, mask=array.is_null())
     if pa.types.is_struct(source):

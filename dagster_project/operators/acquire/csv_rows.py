@@ -27,6 +27,7 @@ from dagster_project.operators.acquire.text_blocks import (
     Segment,
     TextRecords,
     line_ends,
+    runs,
     segments,
     segments_key,
     without_bom,
@@ -64,11 +65,10 @@ def csv_blocks(
     names = _names(file, dialect, header)
     format = ["csv/1", delimiter, names, dict(declared)]
     for segment in segments(file.name, chunks, line, dialect.record_ends, limits):
-        _check_closed(segment, dialect)
+        if segment.last:
+            _check_closed(segment, dialect)
         key = segments_key(format, [segment])
-        yield Block(
-            key, lambda segment=segment: _parse(segment, dialect, names, declared, limits)
-        )
+        yield Block(key, lambda segment=segment: _parse(segment, dialect, names, declared, limits))
     read.append(stream.described())
 
 
@@ -183,8 +183,7 @@ def _parse(
     errors = dict(records.errors)
     frames = [pl.DataFrame(schema=dict.fromkeys(names, pl.String))]
     pieces = max(1, len(records.text) // PIECE)
-    edges = np.unique(np.linspace(0, len(records), pieces + 1).astype(int)).tolist()
-    for first, last in zip(edges[:-1], edges[1:], strict=True):
+    for first, last in runs(0, len(records), pieces):
         frame = _split_fast(records, first, last, dialect, names)
         if frame is None:
             frame = _split_each(records, first, last, dialect, names, errors)

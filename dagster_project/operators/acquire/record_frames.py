@@ -51,6 +51,7 @@ _TYPES: dict[str, pl.DataType] = {
     "large int": pl.String(),
     "dictionary": pl.String(),
 }
+_BASES: tuple[type[Any], ...] = (int, float, str, bytes, dict, list, tuple)
 _WRITTEN_AS_TEXT = ("decimal", "large int", "dictionary")
 
 Kind = str | tuple
@@ -88,7 +89,7 @@ def frame_of_records(
     columns = [
         _column(name, [record.get(name) for record in records], name in texts) for name in names
     ]
-    return pl.DataFrame(columns, height=len(records))
+    return pl.DataFrame(columns) if columns else pl.DataFrame(height=len(records))
 
 
 def kind_of(value: Any, depth: int = 0) -> Kind:
@@ -110,7 +111,7 @@ def kind_of(value: Any, depth: int = 0) -> Kind:
         return (list, *dict.fromkeys(kind_of(item, depth + 1) for item in value))
     if kind is datetime.datetime:
         return "datetime with zone" if value.tzinfo else "datetime"
-    for base in (bool, int, float, str, bytes, dict, list, tuple):
+    for base in _BASES:
         if isinstance(value, base):
             return kind_of(base(value), depth)
     raise UnusableValue(

@@ -7,6 +7,7 @@ from its start, so that they stay what they are when the file grows or other fil
 from __future__ import annotations
 
 import hashlib
+import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
@@ -17,6 +18,7 @@ import pyarrow as pa
 from dagster_project.identity import canonical_json
 from dagster_project.operators.acquire.block import ORIGIN_SCHEMA
 from dagster_project.operators.acquire.input_error import InputError
+from dagster_project.operators.acquire.origins import sparse_text
 from dagster_project.operators.acquire.source_files import ReadLimits
 
 BLOCK_BYTES = 32 * 2**20
@@ -35,13 +37,13 @@ class Segment:
         file: the file's name.
         line: the line the run starts on.
         text: its bytes.
-        whole: whether the run is all that the file holds.
+        last: whether the file ends with it.
     """
 
     file: str
     line: int
     text: bytes
-    whole: bool
+    last: bool
 
 
 def line_ends(text: bytes, final: bool) -> np.ndarray:
@@ -70,7 +72,6 @@ def segments(
     size = 0
     line = first_line
     enough = BLOCK_BYTES
-    whole = True
     for chunk in chunks:
         waiting.append(chunk)
         size += len(chunk)
@@ -83,14 +84,13 @@ def segments(
         if len(rest) > limits.max_line_bytes:
             raise _too_long(file, line + text.count(b"\n", 0, cut), len(rest), limits, "more than ")
         if cut:
-            whole = False
-            yield Segment(file, line, text[:cut], whole)
+            yield Segment(file, line, text[:cut], last=False)
             line += text.count(b"\n", 0, cut)
         waiting, size = [rest], len(rest)
         enough = BLOCK_BYTES if cut else 2 * size
     text = b"".join(waiting)
     if text:
-        yield Segment(file, line, text, whole)
+        yield Segment(file, line, text, last=True)
 
 
 def blocks_of_segments(found: Iterable[Segment]) -> Iterator[list[Segment]]:
@@ -98,10 +98,11 @@ def blocks_of_segments(found: Iterable[Segment]) -> Iterator[list[Segment]]:
     together: list[Segment] = []
     size = 0
     for segment in found:
-        if together and not (segment.whole and size + len(segment.text) <= BLOCK_BYTES):
+        is_whole_file = segment.last and segment.line == 1
+        if together and not (is_whole_file and size + len(segment.text) <= BLOCK_BYTES):
             yield together
             together, size = [], 0
-        if segment.whole:
+        if is_whole_file:
             together.append(segment)
             size += len(segment.text)
         else:
@@ -163,11 +164,11 @@ class TextRecords:
         self._lines = np.searchsorted(feeds, self.starts, "right") + line_of[self._file_of]
         self._check_lengths(limits)
         self._bytes = self._cut_bytes()
-        self.raw = self._bytes.cast(pl.String, strict=False).rename("raw")
-        self.errors = {
-            int(row): _why_not_utf8(self.text[self.starts[row] : self.ends[row]])
-            for row in self.raw.is_null().arg_true()
-        }
+        self.errors: dict[int, str] = {}
+        try:
+            self.raw = self._bytes.cast(pl.String)
+        except pl.exceptions.ComputeError:
+            self.raw = pl.Series([self._decode(row) for row in range(len(self))], dtype=pl.String)
 
     def __len__(self) -> int:
         return len(self.starts)
@@ -179,9 +180,9 @@ class TextRecords:
             [
                 names.gather(self._file_of),
                 pl.Series("line", self._lines, dtype=pl.Int64),
-                self.raw,
+                self.raw.rename("raw"),
                 self._bytes.set(self.raw.is_not_null(), None).rename("raw_bytes"),
-                error_column(errors, len(self)),
+                sparse_text(errors, len(self)).rename("error"),
             ],
             schema=ORIGIN_SCHEMA,
         )
@@ -193,6 +194,15 @@ class TextRecords:
             file = self._segments[self._file_of[row]].file
             raise _too_long(file, int(self._lines[row]), int(lengths[row]), limits)
 
+    def _decode(self, row: int) -> str | None:
+        record = self.text[self.starts[row] : self.ends[row]]
+        try:
+            return record.decode()
+        except UnicodeDecodeError as error:
+            byte, position = record[error.start], error.start + 1
+            self.errors[row] = f"not UTF-8 text: byte 0x{byte:02x} at byte {position}"
+            return None
+
     def _cut_bytes(self) -> pl.Series:
         offsets = np.append(self.starts, len(self.text)).astype(np.int64)
         buffers = [None, pa.py_buffer(offsets), pa.py_buffer(self.text)]
@@ -201,28 +211,18 @@ class TextRecords:
         return frame.select(pl.col("bytes").bin.slice(0, pl.col("size"))).to_series()
 
 
-def error_column(errors: Mapping[int, str], rows: int) -> pl.Series:
-    """The column `error` of `rows` rows from errors by row number."""
-    column = pl.Series("error", [None], dtype=pl.String).new_from_index(0, rows)
-    return column.scatter(list(errors), list(errors.values())) if errors else column
+def runs(first: int, last: int, count: int) -> list[tuple[int, int]]:
+    """The rows from `first` to before `last` in at most `count` runs of about as many rows."""
+    edges = np.unique(np.linspace(first, last, count + 1).astype(int)).tolist()
+    return list(itertools.pairwise(edges))
 
 
 def _terminated(text: bytes) -> bytes:
     return text if text.endswith(b"\n") else text + b"\n"
 
 
-def _too_long(
-    file: str, line: int, length: int, limits: ReadLimits, least: str = ""
-) -> InputError:
+def _too_long(file: str, line: int, length: int, limits: ReadLimits, least: str = "") -> InputError:
     return InputError(
         f"{file}:{line}: the line has {least}{length:,} bytes; at most "
         f"{limits.max_line_bytes:,} are read. If that is meant, raise `limits.max_line_bytes`"
     )
-
-
-def _why_not_utf8(text: bytes) -> str:
-    try:
-        text.decode()
-    except UnicodeDecodeError as error:
-        return f"not UTF-8 text: byte 0x{text[error.start]:02x} at byte {error.start + 1}"
-    raise AssertionError("Polars and Python disagree on UTF-8")

@@ -117,3 +117,18 @@ def summed(
         return measure(pl.col(column)).cast(pl.Int64)
     measured = measure(pl.element().struct.field("content")).cast(pl.Int64)
     return pl.col(column).list.eval(measured).list.sum()
+
+
+def holds_binary(dtype: pl.DataType) -> bool:
+    """Whether there is binary in a type or below it, for which JSON has no word."""
+    if isinstance(dtype, pl.List | pl.Array):
+        return holds_binary(pl.Field("inner", dtype.inner).dtype)
+    if isinstance(dtype, pl.Struct):
+        return any(holds_binary(inner) for inner in dtype.to_schema().values())
+    return dtype == pl.Binary
+
+
+def json_text(nested: pl.Expr) -> pl.Expr:
+    """Lists and objects without binary as JSON; null for null."""
+    wrapped = pl.struct(nested.alias("v")).struct.json_encode()
+    return pl.when(nested.is_not_null()).then(wrapped.str.strip_prefix('{"v":').str.head(-1))

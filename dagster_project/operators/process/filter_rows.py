@@ -8,6 +8,7 @@ import polars as pl
 from pydantic import Field, field_validator
 
 from dagster_project.operators.base import OperatorMisuse, RowOperator, Rule
+from dagster_project.operators.process.column_kinds import holds_binary, json_text
 from dagster_project.operators.process.sql_expression import columns_of, compiled, result_type
 
 SHOWN_CHARACTERS = 200
@@ -58,9 +59,8 @@ class FilterRows(RowOperator):
 
 def _shown(name: str, dtype: pl.DataType) -> pl.Expr:
     """A column as it is shown in JSON."""
-    if dtype == pl.Binary:
-        return pl.col(name).bin.encode("hex").str.head(SHOWN_CHARACTERS)
+    if holds_binary(dtype):
+        return pl.when(pl.col(name).is_not_null()).then(pl.lit("(binary)")).alias(name)
     if dtype.is_nested():
-        text = pl.struct(name).struct.json_encode().str.head(SHOWN_CHARACTERS)
-        return pl.when(pl.col(name).is_not_null()).then(text).alias(name)
+        return json_text(pl.col(name)).str.head(SHOWN_CHARACTERS).alias(name)
     return pl.col(name).str.head(SHOWN_CHARACTERS) if dtype == pl.String else pl.col(name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from functools import cache
@@ -14,6 +15,8 @@ from dagster_project.operators.process.column_kinds import column_type
 
 QUOTED = re.compile(r"""'(?:[^']|'')*'|"(?:[^"]|"")*\"""")
 CLOCK = re.compile(r"(?i)\b(?:now\s*\(|current_(?:date|time|timestamp)\b|localtime(?:stamp)?\b)")
+ROW_WISE_KINDS = ("Function", "BinaryExpr", "Ternary", "Cast", "Alias")
+"""Kinds of expressions that are row-wise when their parts are; the others aggregate."""
 
 
 @cache
@@ -54,7 +57,7 @@ def result_type(operator: Operator, schema: pl.Schema, sql: str) -> pl.DataType:
     try:
         for column in columns_of(sql):
             column_type(operator, schema, column)
-        return pl.LazyFrame(schema=schema).select(compiled(sql).alias("value")).collect_schema()["value"]
+        return pl.DataFrame(schema=schema).select(compiled(sql)).dtypes[0]
     except OperatorMisuse as error:
         raise OperatorMisuse(f"{error}; in `{sql}`") from error
     except PolarsError as error:
@@ -75,8 +78,10 @@ def _row_wise(node: pl.Expr) -> bool:
     try:
         separable = node.meta.is_row_separable()
         return separable and (node.meta.is_length_preserving() or not node.meta.root_names())
-    except ColumnNotFoundError:  # `IN` asks for the type of its column; it is row-wise itself
-        return True
+    except ColumnNotFoundError:  # `IN` asks for the type of its column, which is not known here
+        return next(iter(json.loads(node.meta.serialize(format="json")))) in ROW_WISE_KINDS
+    except PolarsError:  # a subquery
+        return False
 
 
 def _first_line(error: Exception) -> str:

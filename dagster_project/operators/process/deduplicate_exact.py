@@ -1,0 +1,80 @@
+"""Merge rows with equal contents."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Literal
+
+import polars as pl
+from pydantic import Field
+
+from dagster_project.operators.base import Decisions, RelationOperator, removed
+from dagster_project.operators.process.column_kinds import kind_of
+from dagster_project.operators.process.content_hashes import HASHES, Normalize, content_hashes
+from dagster_project.operators.process.measure_length import length
+
+
+class DeduplicateExact(RelationOperator):
+    """Merges rows that are equal in some columns into one of them, their survivor.
+
+    A duplicate is merged by the rule `duplicate` and names its survivor. Rows are compared by two
+    64-bit hashes, so that no text is moved. A null equals a null, but rows in which all compared
+    columns are null are never merged: nothing says they are the same.
+
+    `normalize: whitespace_case` also merges texts that differ only in case or white space, in
+    columns of text and in contents of chat messages.
+
+    Example:
+        - deduplicate_exact: {columns: [question, answer], normalize: whitespace_case}
+
+    Raises:
+        OperatorMisuse: when `keep: longest` finds no column of text or chat messages.
+    """
+
+    compared: tuple[str, ...] | None = Field(
+        default=None,
+        alias="columns",
+        min_length=1,
+        description="Columns that are compared; default: all that rows have at this step, measured "
+        "ones too.",
+    )
+    normalize: Normalize = Field(default="none", description="What makes no difference.")
+    keep: Literal["first", "last", "longest"] = Field(
+        default="first",
+        description="The survivor: the `first` or `last` row, or the first with most characters in "
+        "the compared columns.",
+    )
+
+    def reads(self) -> Sequence[str]:
+        return self.compared or ()
+
+    def columns(self, schema: pl.Schema) -> Mapping[str, pl.Expr]:
+        names = list(schema) if self.compared is None else self.compared
+        wanted = dict(content_hashes(self, schema, names, self.normalize))
+        if self.keep == "longest":
+            texts = [name for name in names if kind_of(schema[name]) is not None] or names[:1]
+            lengths = (length(self, schema, name, "characters", "o200k") for name in texts)
+            wanted["characters"] = pl.sum_horizontal(lengths)
+        return wanted
+
+    def decide(self, relation: pl.DataFrame) -> Decisions:
+        row = pl.col("row")
+        chosen = {
+            "first": row.first(),
+            "last": row.last(),
+            "longest": row.get(pl.col("characters").arg_max()),
+        }[self.keep]
+        alike = relation.drop_nulls(HASHES)
+        merged = alike.with_columns(chosen.over(HASHES).alias("survivor")).filter(
+            row != pl.col("survivor")
+        )
+        return Decisions(
+            removed(
+                merged["row"],
+                "merged",
+                "duplicate",
+                threshold="equal",
+                survivor=merged["survivor"],
+                similarity=1.0,
+            )
+        )

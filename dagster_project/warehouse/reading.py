@@ -1,0 +1,226 @@
+"""Reading the provenance of exact snapshots, many at once, over one connection."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from graphlib import TopologicalSorter
+from typing import Any
+
+from dagster_project.warehouse.address import (
+    AddressRefused,
+    RowAddress,
+    SnapshotAddress,
+)
+from dagster_project.warehouse.connect import (
+    NotPublished,
+    attach,
+    identifier,
+    in_memory,
+    no_snapshot,
+)
+from dagster_project.warehouse.manifest import Manifest, read_head, read_manifest
+from dagster_project.warehouse.store import Store
+from dagster_project.warehouse.verified import Verified
+from dagster_project.workspace import VersionName
+
+END = 65534
+"""Later than every step."""
+
+
+@dataclass(frozen=True)
+class Input:
+    """An input of a snapshot: an upstream snapshot (`upstream`) or a landed source (`source_id`)."""
+
+    number: int
+    name: str
+    kind: str
+    reference: str
+    licence: str | None
+    rows: int
+    upstream: SnapshotAddress | None
+    source_id: str | None
+
+    def row(self, row_id: int) -> RowAddress | None:
+        """The address of one of its rows; None when it is no snapshot."""
+        if self.upstream is None:
+            return None
+        return RowAddress(self.upstream.version, self.upstream.snapshot_id, row_id)
+
+
+@dataclass(frozen=True)
+class Step:
+    """A step of a snapshot; `input` is the name of the only input it applies to, if there is one."""
+
+    number: int
+    name: str
+    operator: str
+    input: str | None
+    merged: int
+    split: int
+
+
+@dataclass(frozen=True)
+class OpenSnapshot:
+    """An attached snapshot, with its small tables read."""
+
+    address: SnapshotAddress
+    manifest: Manifest
+    inputs: dict[int, Input]
+    steps: dict[int, Step]
+
+    def table(self, name: str) -> str:
+        """The qualified SQL name of one of its tables."""
+        return f"{identifier(str(self.address))}.main.{name}"
+
+    def steps_of(self, number: int) -> list[Step]:
+        """The steps that rows of this input pass, in order."""
+        name = self.inputs[number].name
+        return [step for step in self.steps.values() if step.input in (None, name)]
+
+    def renumbered(self, number: int, after: int, until: int = END) -> bool:
+        """Whether a step after one and up to another split rows of this input: a row then has other
+        ordinals."""
+        return any(step.split and after < step.number <= until for step in self.steps_of(number))
+
+
+@dataclass
+class Reader:
+    """Attaches snapshots on demand, verified and read-only. Use as a context manager.
+
+    Args:
+        store: whose snapshots.
+    """
+
+    store: Store
+    _open: dict[SnapshotAddress, OpenSnapshot] = field(default_factory=dict)
+
+    def __enter__(self) -> Reader:
+        self.connection = in_memory(self.store)
+        self.verified = Verified(self.store).__enter__()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.verified.__exit__(*error)
+        self.connection.close()
+
+    def all(self, query: str, parameters: Sequence[Any] = ()) -> list[tuple]:
+        """The rows of a query."""
+        return self.connection.execute(query, list(parameters)).fetchall()
+
+    def open(self, address: SnapshotAddress) -> OpenSnapshot:
+        """The snapshot, attached under its address; the current one if no id is given.
+
+        Raises:
+            NotPublished: when the version has no current snapshot.
+            SnapshotDamaged, ManifestDamaged: when a file is not as it was written.
+        """
+        address = resolve(self.store, address)
+        if address in self._open:
+            return self._open[address]
+        assert address.snapshot_id is not None
+        manifest = read_manifest(self.store, address.version, address.snapshot_id)
+        path = self.verified.snapshot(manifest)
+        attach(self.connection, path, str(address), str(address))
+        opened = OpenSnapshot(address, manifest, {}, {})
+        sources = {reference.name: reference.source_id for reference in manifest.inputs}
+        for number, name, kind, reference, snapshot_id, licence, rows in self.all(
+            "SELECT input, name, kind, reference, snapshot_id, licence, row_count "
+            f"FROM {opened.table('inputs')} ORDER BY input"
+        ):
+            upstream = None
+            if snapshot_id is not None:
+                upstream = SnapshotAddress(VersionName.parse(reference), snapshot_id)
+            opened.inputs[number] = Input(
+                number, name, kind, reference, licence, rows, upstream, sources.get(name)
+            )
+        for step in self.all(
+            "SELECT step, name, operator, input, merged, split "
+            f"FROM {opened.table('steps')} ORDER BY step"
+        ):
+            opened.steps[step[0]] = Step(*step)
+        self._open[address] = opened
+        return opened
+
+    def open_row(self, address: RowAddress) -> tuple[OpenSnapshot, RowAddress]:
+        """The row's snapshot, and its address with the snapshot's id.
+
+        Raises:
+            AddressRefused: when there is no such row.
+        """
+        snapshot = self.open(address.snapshot)
+        if address.row_id >= snapshot.manifest.rows:
+            raise AddressRefused(
+                f"{address}: {snapshot.address} has {snapshot.manifest.rows:,} rows, numbered from 0"
+            )
+        return snapshot, RowAddress(
+            snapshot.address.version, snapshot.address.snapshot_id, address.row_id
+        )
+
+
+def one_of(column: str, numbers: Iterable[int]) -> str:
+    """SQL for `column` being one of some whole numbers, in a form that skips row groups."""
+    wanted = sorted({int(number) for number in numbers})
+    if not wanted:
+        return "false"
+    if len(wanted) == 1:
+        return f"{column} = {wanted[0]}"
+    listed = ", ".join(map(str, wanted))
+    return f"({column} BETWEEN {wanted[0]} AND {wanted[-1]} AND {column} IN ({listed}))"
+
+
+def resolve(store: Store, address: SnapshotAddress) -> SnapshotAddress:
+    """The address with a snapshot id: the current one's if none is given.
+
+    Raises:
+        NotPublished: when there is no current snapshot.
+    """
+    if address.snapshot_id is not None:
+        return address
+    current = read_head(store, address.version).current
+    if current is None:
+        raise NotPublished(no_snapshot(address.version))
+    return SnapshotAddress(address.version, current)
+
+
+def upstreams(manifest: Manifest) -> list[SnapshotAddress]:
+    """The snapshots that a snapshot was made from."""
+    return sorted(
+        {
+            SnapshotAddress(VersionName.parse(reference.version), reference.snapshot_id)
+            for reference in manifest.inputs
+            if reference.version is not None
+        }
+    )
+
+
+def ancestry(store: Store, address: SnapshotAddress) -> dict[SnapshotAddress, Manifest]:
+    """A snapshot and all that it was made from, nearest first, each after all that it feeds.
+
+    Raises:
+        ManifestDamaged: when a manifest on the way is missing or altered.
+    """
+    found: dict[SnapshotAddress, Manifest] = {}
+    waiting = [address]
+    while waiting:
+        here = waiting.pop()
+        if here in found:
+            continue
+        assert here.snapshot_id is not None
+        found[here] = read_manifest(store, here.version, here.snapshot_id)
+        waiting.extend(upstreams(found[here]))
+    order = TopologicalSorter({here: upstreams(found[here]) for here in found}).static_order()
+    return {here: found[here] for here in reversed(list(order))}
+
+
+def published(store: Store) -> Iterator[tuple[SnapshotAddress, Manifest, bool]]:
+    """Every published snapshot with its manifest, and whether it is its version's current one.
+
+    Raises:
+        ManifestDamaged: when a manifest or a head is altered.
+    """
+    for name in store.versions():
+        head = read_head(store, name)
+        for snapshot_id in head.published:
+            manifest = read_manifest(store, name, snapshot_id)
+            yield SnapshotAddress(name, snapshot_id), manifest, snapshot_id == head.current

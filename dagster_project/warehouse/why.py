@@ -1,0 +1,369 @@
+"""What became of a row: why it is not in a version, or where it is."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath
+from typing import Literal
+
+from dagster_project.warehouse.address import (
+    AddressRefused,
+    Answer,
+    Row,
+    RowAddress,
+    Snapshot,
+    SnapshotAddress,
+    SourceAddress,
+)
+from dagster_project.warehouse.landing import LandedSource, read_source
+from dagster_project.warehouse.manifest import Manifest
+from dagster_project.warehouse.reading import END, Input, OpenSnapshot, Reader, ancestry
+from dagster_project.warehouse.records import Record, find_records, read_record
+from dagster_project.warehouse.schema import LANDING_STEP
+from dagster_project.warehouse.store import Store
+from dagster_project.workspace import NameRefused, VersionName
+
+MOST_FATES = 1000
+LANDING = "landing"
+
+
+class Removal(Answer):
+    """How a row, or a part of it, left.
+
+    Attributes:
+        disposition: dropped, merged or quarantined.
+        step: name of the step; "landing" when it was unreadable when it was found.
+        operator: of the step; None at landing.
+        ordinal: which part, of a row that was split before.
+        rule, measured, threshold: the rule that it broke, the value measured, and the limit.
+        similarity: to the survivor, from 0 to 1, where measured.
+        error: why it was quarantined.
+        content: a quarantined row as it was, JSON or raw text.
+        survivor: what became of the row it was merged into.
+    """
+
+    disposition: Literal["dropped", "merged", "quarantined"]
+    step: str
+    operator: str | None
+    ordinal: int
+    rule: str | None
+    measured: str | None
+    threshold: str | None
+    similarity: float | None
+    error: str | None
+    content: str | None
+    survivor: Fate | None
+
+
+class Arrival(Answer):
+    """A row that came of it.
+
+    Attributes:
+        row: its address.
+        relation: kept, changed, split, merged or generated.
+        changed_by: names of the steps that changed it.
+        then: what became of it in the snapshots made from this one, on the way to the version
+            asked about.
+    """
+
+    row: Row
+    relation: str
+    changed_by: tuple[str, ...]
+    then: tuple[Fate, ...]
+
+
+class Fate(Answer):
+    """What became of a row in a snapshot that read it.
+
+    Attributes:
+        snapshot: which.
+        input: as what it was read.
+        row: the row; None for a record of an external input.
+        record: the record's number; None for a row.
+        removed: how it, or parts of it, left.
+        arrived: what came of it.
+        untold: true where the answer was cut off for its size.
+    """
+
+    snapshot: Snapshot
+    input: str
+    row: Row | None
+    record: int | None
+    removed: tuple[Removal, ...]
+    arrived: tuple[Arrival, ...]
+    untold: bool = False
+
+
+class Why(Answer):
+    """What became of a row or record in a version.
+
+    Attributes:
+        asked: the address asked about.
+        snapshot: the version's snapshot.
+        source: the record itself, for the address of a record.
+        fates: what became of it where it was first read, and from there on.
+        present: the rows of the version that came of it.
+        stand_ins: the rows of the version that stand for it, as survivors of a merge.
+    """
+
+    asked: str
+    snapshot: Snapshot
+    source: Record | None
+    fates: tuple[Fate, ...]
+    present: tuple[Row, ...]
+    stand_ins: tuple[Row, ...]
+
+
+def why(
+    store: Store, version: VersionName | SnapshotAddress, row: RowAddress | SourceAddress | str
+) -> Why:
+    """Say what became of a row in a version that was made from it, however far up.
+
+    Args:
+        store: where.
+        version: the version that is asked about, or one snapshot of it; else the current one.
+        row: a row of a version that it was made from, or a record of an external input, by input
+            name and number or by file and line. An address of a row without a snapshot means the
+            snapshot that the version was made from.
+
+    Raises:
+        AddressRefused: when there is no such row, or the version was not made from it.
+        NotPublished: when the version has no current snapshot.
+        SnapshotDamaged, ManifestDamaged: when a file on the way is not as it was written.
+    """
+    if isinstance(version, VersionName):
+        version = SnapshotAddress(version)
+    with Reader(store) as reader:
+        target = reader.open(version).address
+        family = ancestry(store, target)
+        if isinstance(row, str):
+            row = _parsed(store, row)
+        tale = _Tale(reader, target, family)
+        source, fates = None, []
+        if isinstance(row, RowAddress):
+            for start in _starts(row, target, family):
+                reader.open_row(start)
+                if start.snapshot == target:
+                    tale.present[start] = True
+                fates += tale.onward(start)
+        else:
+            for snapshot, origin, number, landed in _records(reader, row, family):
+                fates.append(tale.fate(reader.open(snapshot), origin.number, number))
+                owner = str(snapshot)
+                source = source or read_record(reader.verified, landed, number, owner)
+        return Why(
+            asked=str(row),
+            snapshot=target,
+            source=source,
+            fates=tuple(fates),
+            present=tuple(sorted(row for row, direct in tale.present.items() if direct)),
+            stand_ins=tuple(sorted(row for row, direct in tale.present.items() if not direct)),
+        )
+
+
+@dataclass
+class _Tale:
+    """Follows rows forward, from snapshot to snapshot, to the target."""
+
+    reader: Reader
+    target: SnapshotAddress
+    family: dict[SnapshotAddress, Manifest]
+    present: dict[RowAddress, bool] = field(default_factory=dict)
+    told: int = 0
+
+    def __post_init__(self) -> None:
+        self.consumers: dict[SnapshotAddress, list[tuple[SnapshotAddress, str]]] = defaultdict(list)
+        for address, manifest in self.family.items():
+            for reference in manifest.inputs:
+                if reference.version is not None:
+                    version = VersionName.parse(reference.version)
+                    upstream = SnapshotAddress(version, reference.snapshot_id)
+                    self.consumers[upstream].append((address, reference.name))
+
+    def onward(self, row: RowAddress, direct: bool = True) -> list[Fate]:
+        """What became of a row in each snapshot of the family that read it."""
+        fates = []
+        for address, name in self.consumers[row.snapshot]:
+            snapshot = self.reader.open(address)
+            number = next(n for n, origin in snapshot.inputs.items() if origin.name == name)
+            fates.append(self.fate(snapshot, number, row.row_id, direct))
+        return fates
+
+    def fate(
+        self,
+        snapshot: OpenSnapshot,
+        number: int,
+        row: int,
+        direct: bool = True,
+        ordinal: int | None = None,
+        after: int = -1,
+    ) -> Fate:
+        """What became of a row of an input.
+
+        Args:
+            snapshot: that read it.
+            number: of the input.
+            row: its row or record number there.
+            direct: whether it is the row asked about, not one that stands for it.
+            ordinal: only this part of it, as numbered after step `after`.
+            after: only what happened later than this step.
+        """
+        origin = snapshot.inputs[number]
+        self.told += 1
+        told = self.told <= MOST_FATES
+        return Fate(
+            snapshot=snapshot.address,
+            input=origin.name,
+            row=origin.row(row),
+            record=row if origin.upstream is None else None,
+            removed=self._removed(snapshot, number, row, ordinal, after) if told else (),
+            arrived=self._arrived(snapshot, number, row, direct, ordinal, after) if told else (),
+            untold=not told,
+        )
+
+    def _removed(
+        self, snapshot: OpenSnapshot, number: int, row: int, ordinal: int | None, after: int
+    ) -> tuple[Removal, ...]:
+        found = []
+        for step, part, *what, into, into_row, into_part, content in self.reader.all(
+            "SELECT d.step, d.ordinal, d.disposition, d.rule, d.measured, d.threshold, "
+            "d.similarity, d.error, d.survivor_input, d.survivor_row_id, d.survivor_ordinal, "
+            f"q.content FROM {snapshot.table('dispositions')} d "
+            f"LEFT JOIN (FROM {snapshot.table('quarantine')} "
+            f"WHERE parent_input = {number} AND parent_row_id = {row}) q USING (ordinal, step) "
+            f"WHERE d.parent_input = {number} AND d.parent_row_id = {row} "
+            "ORDER BY d.step = 65535 DESC, d.step, d.ordinal"
+        ):
+            if after >= 0 and not after < step <= END:
+                continue
+            if ordinal not in (None, part) and not snapshot.renumbered(number, after, step):
+                continue
+            disposition, rule, measured, threshold, similarity, error = what
+            landing = step == LANDING_STEP
+            found.append(
+                Removal(
+                    disposition=disposition,
+                    step=LANDING if landing else snapshot.steps[step].name,
+                    operator=None if landing else snapshot.steps[step].operator,
+                    ordinal=part,
+                    rule=rule,
+                    measured=measured,
+                    threshold=threshold,
+                    similarity=similarity,
+                    error=error,
+                    content=content,
+                    survivor=None
+                    if into is None
+                    else self.fate(snapshot, into, into_row, False, into_part, step),
+                )
+            )
+        return tuple(found)
+
+    def _arrived(
+        self,
+        snapshot: OpenSnapshot,
+        number: int,
+        row: int,
+        direct: bool,
+        ordinal: int | None,
+        after: int,
+    ) -> tuple[Arrival, ...]:
+        found = []
+        for row_id, part, relation, changed_by in self.reader.all(
+            f"SELECT row_id, ordinal, relation, changed_by FROM {snapshot.table('lineage')} "
+            f"WHERE parent_input = {number} AND parent_row_id = {row} ORDER BY ALL"
+        ):
+            if ordinal not in (None, part) and not snapshot.renumbered(number, after):
+                continue
+            address = RowAddress(
+                snapshot.address.version, snapshot.address.snapshot_id, row_id
+            )
+            if snapshot.address == self.target:
+                self.present[address] = direct or self.present.get(address, False)
+            steps = (step for step in snapshot.steps_of(number) if changed_by >> step.number & 1)
+            found.append(
+                Arrival(
+                    row=address,
+                    relation=relation,
+                    changed_by=tuple(step.name for step in steps),
+                    then=tuple(self.onward(address, direct)),
+                )
+            )
+        return tuple(found)
+
+
+def _parsed(store: Store, text: str) -> RowAddress | SourceAddress:
+    """A row's address if it names a version that is there; a record's otherwise."""
+    try:
+        row = RowAddress.parse(text)
+    except (NameRefused, AddressRefused):
+        return SourceAddress.parse(text)
+    return row if store.version_folder(row.version).is_dir() else SourceAddress.parse(text)
+
+
+def _starts(
+    row: RowAddress, target: SnapshotAddress, family: dict[SnapshotAddress, Manifest]
+) -> list[RowAddress]:
+    """The row's address in each snapshot of its version that the target was made from."""
+    snapshots = [address for address in family if address.version == row.version]
+    if row.snapshot_id is not None:
+        snapshots = [address for address in snapshots if address == row.snapshot]
+    if not snapshots:
+        others = ", ".join(sorted(str(address) for address in family if address != target))
+        raise AddressRefused(
+            f"{target} was not made from {row.snapshot}"
+            + (f"; it was made from {others}" if others else ", nor from any other version")
+        )
+    return [RowAddress(row.version, address.snapshot_id, row.row_id) for address in snapshots]
+
+
+def _records(
+    reader: Reader, address: SourceAddress, family: dict[SnapshotAddress, Manifest]
+) -> list[tuple[SnapshotAddress, Input, int, LandedSource]]:
+    """The records that an address means, where the family first read them: by the name of an input
+    of the target, else of its ancestors, else by file."""
+    landed = [
+        (snapshot, origin, read_source(reader.store, origin.source_id))
+        for snapshot in family
+        for origin in reader.open(snapshot).inputs.values()
+        if origin.source_id is not None
+    ]
+    target = next(iter(family))
+    named = [each for each in landed if each[1].name == address.place]
+    named = [each for each in named if each[0] == target] or named
+    for snapshot, origin, source in named:
+        if address.number >= source.rows:
+            raise AddressRefused(
+                f"{address}: input {origin.name} of {snapshot} has {source.rows:,} records, "
+                "numbered from 0"
+            )
+    if named:
+        return [(*each[:2], address.number, each[2]) for each in named]
+    files = sorted({file.name for *_, source in landed for file in source.files})
+    meant = [name for name in files if _is_file(name, address.place)]
+    if address.place in meant:
+        meant = [address.place]
+    if len(meant) != 1:
+        inputs = ", ".join(sorted({origin.name for _, origin, _ in landed}))
+        raise AddressRefused(
+            f"{address}: several files end like this: {', '.join(meant)}"
+            if meant
+            else f"{address}: no input and no file of {target} has this name; its "
+            f"external inputs are {inputs or 'none'}, its files {', '.join(files[:20]) or 'none'}"
+        )
+    found = [
+        (snapshot, origin, number, source)
+        for snapshot, origin, source in landed
+        for number in find_records(
+            reader.verified, source, meant[0], address.number, str(snapshot)
+        )
+    ]
+    if not found:
+        raise AddressRefused(f"{address}: no record starts on line {address.number} of {meant[0]}")
+    return found
+
+
+def _is_file(name: str, place: str) -> bool:
+    parts, wanted = PurePosixPath(name).parts, PurePosixPath(place).parts
+    return bool(wanted) and parts[-len(wanted) :] == wanted
