@@ -19,8 +19,8 @@ NO_CHANNEL = (
 )
 
 
-@app.command()
-def test(as_json: AsJson = False) -> None:
+@app.command("test")
+def send(as_json: AsJson = False) -> None:
     """Send one test alert to every channel and say what arrived."""
     from dagster_project.orchestration.alerts.config import load_config
     from dagster_project.orchestration.alerts.delivery import send_test

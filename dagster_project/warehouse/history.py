@@ -107,7 +107,8 @@ def sample(
         counted = connection.execute("SELECT count(*) FROM snapshot.rows").fetchone()
         total = counted[0] if counted else 0
         drawn = random.Random(seed).sample(range(total), min(max(rows, 0), total))
-        connection.register("drawn", pl.DataFrame({"row_id": drawn}, schema={"row_id": pl.Int64}).to_arrow())
+        frame = pl.DataFrame({"row_id": drawn}, schema={"row_id": pl.Int64})
+        connection.register("drawn", frame.to_arrow())
         return connection.sql(
             "SELECT * FROM snapshot.rows SEMI JOIN drawn USING (row_id) ORDER BY row_id"
         ).pl()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from graphlib import TopologicalSorter
 from pathlib import Path
@@ -108,7 +108,8 @@ def plan_retention(
                 and at.snapshot_id not in head.published
                 and _created(manifest) < min(current, before)
             }
-    return _spare(store, known, doomed, before.replace(tzinfo=UTC).timestamp())
+    moment = before.replace(tzinfo=UTC).timestamp()
+    return _spare(store, known, doomed, lambda landed: landed.stat().st_mtime < moment)
 
 
 def apply_retention(store: Store, retention: Retention) -> Retention:
@@ -139,13 +140,8 @@ def apply_retention(store: Store, retention: Retention) -> Retention:
             blocks |= set(begun.blocks)
         known = _manifests(store)
         currents = {SnapshotAddress(n, read_head(store, n).current) for n in store.versions()}
-        allowed = _spare(store, known, doomed - currents, float("inf"))
-        done = allowed.model_copy(
-            update={
-                "sources": tuple(sorted(sources & set(allowed.sources))),
-                "blocks": tuple(sorted(blocks & set(allowed.blocks))),
-            }
-        )
+        landed = sources | blocks
+        done = _spare(store, known, doomed - currents, lambda path: path.stem in landed)
         write_sealed(
             journal,
             _Journal(
@@ -167,12 +163,13 @@ def retention_path(store: Store) -> Path:
 
 
 def _manifests(store: Store) -> dict[SnapshotAddress, Manifest]:
-    return {
-        SnapshotAddress(name, path.stem): read_manifest(store, name, path.stem)
-        for name in store.versions()
-        for path in sorted(store.version_folder(name).glob("*.json"))
-        if path != head_path(store, name) and not path.name.startswith(".")
-    }
+    known = {}
+    for name in store.versions():
+        paths = store.version_folder(name).glob("*.json")
+        found = {path.stem for path in paths if not path.name.startswith(".")} - {"head"}
+        for snapshot_id in sorted(found | set(read_head(store, name).published)):
+            known[SnapshotAddress(name, snapshot_id)] = read_manifest(store, name, snapshot_id)
+    return known
 
 
 def _created(manifest: Manifest) -> datetime:
@@ -183,7 +180,7 @@ def _spare(
     store: Store,
     known: dict[SnapshotAddress, Manifest],
     doomed: set[SnapshotAddress],
-    landed_before: float,
+    old: Callable[[Path], bool],
 ) -> Retention:
     """What of `doomed` can go, and which landed inputs with it.
 
@@ -191,7 +188,7 @@ def _spare(
         store: where.
         known: all manifests.
         doomed: snapshots that may go.
-        landed_before: Unix time; landed inputs that are newer stay.
+        old: whether a landed source or block may go if nobody uses it.
     """
     needed: set[SnapshotAddress] = set()
     waiting = [at for at in known if at not in doomed]
@@ -210,7 +207,7 @@ def _spare(
         if reference.source_id is not None
     }
     listed = sorted((store.landed / "sources").glob("*.json"))
-    unused = [p for p in listed if p.stem not in used and p.stat().st_mtime < landed_before]
+    unused = [p for p in listed if p.stem not in used and old(p)]
     stay = [read_source(store, path.stem) for path in listed if path not in unused]
     in_use = {block.key for source in stay for block in source.blocks}
     blocks = [
@@ -218,7 +215,7 @@ def _spare(
         for folder in sorted((store.landed / "blocks").glob("*/*"))
         if folder.name not in in_use
         and not folder.name.startswith(".")
-        and folder.stat().st_mtime < landed_before
+        and old(folder)
     ]
     size = sum(known[at].size for at in go) + sum(
         path.stat().st_size for folder in blocks for path in folder.iterdir()
@@ -253,6 +250,8 @@ def _delete(store: Store, begun: list[SnapshotAddress], retention: Retention) ->
         path.unlink(missing_ok=True)
     for source_id in retention.sources:
         source_path(store, source_id).unlink(missing_ok=True)
+    if retention.sources:
+        sync_folder(store.landed / "sources")
     for key in retention.blocks:
         folder = block_folder(store, key)
         folder.rename(folder.with_name(f"{DELETING}{key}"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 
-from dagster_project.warehouse.address import Answer, Row, RowAddress, Snapshot, SnapshotAddress
+from dagster_project.warehouse.address import Answer, Row, RowAddress, SnapshotAddress
 from dagster_project.warehouse.landing import LandedSource, read_source
 from dagster_project.warehouse.reading import END, OpenSnapshot, Reader, one_of
 from dagster_project.warehouse.records import Record, read_record

@@ -59,7 +59,7 @@ def seen(space) -> int:
 
 
 def damage(space) -> list[str]:
-    return [str(item) for item in verify(space.store) if "unfinished" not in str(item)]
+    return [str(item) for item in verify(space.store).damage]
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -65,8 +66,10 @@ class HuggingFaceReader:
         return [self._source] if self._source else []
 
     def _tables(self) -> Iterator[pa.Table]:
+        os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+        os.environ.setdefault("HF_UPDATE_DOWNLOAD_COUNTS", "0")
         try:
-            import datasets
+            import datasets  # pyright: ignore[reportMissingImports]
         except ImportError as error:
             raise InputError(
                 f'{self.name}: reading Hugging Face datasets needs `pip install "seedbed[huggingface]"`'
@@ -107,7 +110,11 @@ class HuggingFaceReader:
 
     @property
     def _label(self) -> str:
-        return f"{self.name}:{self.config}:{self.split}" if self.config else f"{self.name}:{self.split}"
+        return (
+            f"{self.name}:{self.config}:{self.split}"
+            if self.config
+            else f"{self.name}:{self.split}"
+        )
 
     @property
     def _uri(self) -> str:

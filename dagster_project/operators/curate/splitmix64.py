@@ -13,7 +13,7 @@ GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 
 
 def numbers(seed: int, positions: pl.Series) -> pl.Series:
-    """For each position a number, uniform over 64 bits.
+    """For each position a number, uniform over 64 bits; no two positions have the same.
 
     Args:
         seed: below 2⁶⁴; another gives another sequence.
@@ -23,9 +23,9 @@ def numbers(seed: int, positions: pl.Series) -> pl.Series:
     return pl.Series(_mixed(start + positions.cast(pl.UInt64).to_numpy() * GOLDEN + GOLDEN))
 
 
-def below(fraction: float) -> int:
-    """The bound below which `fraction` of the numbers are."""
-    return min(int(fraction * 2**64), 2**64 - 1)
+def last_number(fraction: float) -> int:
+    """The number up to which `fraction` of all numbers are."""
+    return max(int(fraction * 2**64) - 1, 0)
 
 
 def _mixed(state: np.ndarray) -> np.ndarray:

@@ -85,7 +85,9 @@ class Chat:
         message = pl.element().struct
         role = message.field("role").str.replace_all(r"[\s|+-]+", "?").fill_null("?")
         marks = [
-            pl.when(_is_set(message.field(name), dtype)).then(pl.lit("+" + re.sub(r"[\s|-]", "_", name)))
+            pl.when(_is_set(message.field(name), dtype)).then(
+                pl.lit("+" + re.sub(r"[\s|-]", "_", name))
+            )
             for name, dtype in self.extras.items()
         ]
         missing = pl.when(message.field("content").is_null()).then(pl.lit("-content"))
@@ -242,9 +244,7 @@ def _read_alpaca(operator: Operator, schema: pl.Schema, found: Mapping[str, str]
     return Chat(turns)
 
 
-def _read_list(
-    operator: Operator, schema: pl.Schema, column: str, role: str, content: str
-) -> Chat:
+def _read_list(operator: Operator, schema: pl.Schema, column: str, role: str, content: str) -> Chat:
     dtype = column_type(operator, schema, column)
     fields = message_fields(dtype)
     if fields.get(role) != pl.String or fields.get(content) != pl.String:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Literal
+from typing import Any, Literal
 
 import polars as pl
 
@@ -26,7 +26,7 @@ def kind_of(dtype: pl.DataType) -> Kind | None:
 def message_fields(dtype: pl.DataType) -> dict[str, pl.DataType]:
     """The fields of a list of structs by name; empty for any other type."""
     if isinstance(dtype, pl.List) and isinstance(dtype.inner, pl.Struct):
-        return dict(dtype.inner.to_schema())
+        return {field.name: _instance(field.dtype) for field in dtype.inner.fields}
     return {}
 
 
@@ -122,9 +122,9 @@ def summed(
 def holds_binary(dtype: pl.DataType) -> bool:
     """Whether there is binary in a type or below it, for which JSON has no word."""
     if isinstance(dtype, pl.List | pl.Array):
-        return holds_binary(pl.Field("inner", dtype.inner).dtype)
+        return holds_binary(_instance(dtype.inner))
     if isinstance(dtype, pl.Struct):
-        return any(holds_binary(inner) for inner in dtype.to_schema().values())
+        return any(holds_binary(_instance(field.dtype)) for field in dtype.fields)
     return dtype == pl.Binary
 
 
@@ -132,3 +132,7 @@ def json_text(nested: pl.Expr) -> pl.Expr:
     """Lists and objects without binary as JSON; null for null."""
     wrapped = pl.struct(nested.alias("v")).struct.json_encode()
     return pl.when(nested.is_not_null()).then(wrapped.str.strip_prefix('{"v":').str.head(-1))
+
+
+def _instance(dtype: Any) -> pl.DataType:
+    return dtype() if isinstance(dtype, type) else dtype

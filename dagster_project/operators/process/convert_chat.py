@@ -81,7 +81,9 @@ class ConvertChat(RowOperator):
         known = sorted({*source.columns, *target.columns})
         for name in self.names:
             if name not in known:
-                raise ValueError(f"`names`: neither format has {name!r}; they have {', '.join(known)}")
+                raise ValueError(
+                    f"`names`: neither format has {name!r}; they have {', '.join(known)}"
+                )
         return self
 
     def reads(self) -> Sequence[str]:
@@ -108,7 +110,11 @@ class ConvertChat(RowOperator):
     def rules(self, schema: pl.Schema) -> Sequence[Rule]:
         target = FORMATS[self.target]
         shape = pl.col(self.shape_into)
-        return [Rule("chat_shape", shape.str.contains(f"^(?:{target.holds})$"), shape, target.holds_text)]
+        return [
+            Rule(
+                "chat_shape", shape.str.contains(f"^(?:{target.holds})$"), shape, target.holds_text
+            )
+        ]
 
     def _named(self, name: FormatName) -> dict[str, str]:
         """The rows' names of a format's columns by its own."""

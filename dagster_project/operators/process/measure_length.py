@@ -89,4 +89,6 @@ def _tokens(texts: pl.Series, tokenizer: Tokenizer) -> pl.Series:
 
     encoding = quicktok.get_encoding(ENCODINGS[tokenizer])
     counts = quicktok.count_batch(encoding, texts.fill_null("").to_list())
-    return pl.select(pl.when(texts.is_not_null()).then(pl.Series(counts, dtype=pl.Int64))).to_series()
+    return pl.select(
+        pl.when(texts.is_not_null()).then(pl.Series(counts, dtype=pl.Int64))
+    ).to_series()

@@ -15,7 +15,7 @@ from dagster_project.operators.process.markdown_code import FENCED
 
 SEPARATORS = {"paragraph": r"\r?\n(?:[^\S\n]*\n)+", "line": r"\r?\n"}
 HEADING_LINE = r"#{1,6}[ \t][^\n]*"
-OTHER_LINE = r"(?:[^#\n][^\n]*|#{7,}[^\n]*|#{1,6}(?:[^# \t\n][^\n]*)?|)"
+OTHER_LINE = r"(?:[^#\n][^\n]*|#{7,}[^\n]*|#{1,6}(?:[^# \t\n][^\n]*)?|)(?m:$)"
 SECTION = rf"(?m:^)(?:{HEADING_LINE}|{FENCED}|{OTHER_LINE})(?:\n(?:{FENCED}|{OTHER_LINE}))*"
 
 
@@ -60,14 +60,14 @@ class SplitText(SplitOperator):
     @classmethod
     def _at(cls, value: str) -> str:
         try:
-            separated = pl.Series([""]).str.contains(f"^(?:{value})$").item()
+            matches_nothing = pl.Series([""]).str.contains(value).item()
         except PolarsError as error:
             what = str(error).split("\n\nThis error occurred")[0].strip()
             raise ValueError(
                 f"neither paragraph, line or heading, nor a regular expression: {what}"
             ) from error
-        if separated:
-            raise ValueError("the pattern matches nothing at all, which stands between any two letters")
+        if matches_nothing:
+            raise ValueError("the pattern matches an empty text, which is between any two letters")
         return value
 
     def reads(self) -> Sequence[str]:
@@ -91,18 +91,15 @@ class SplitText(SplitOperator):
 
     def _shortened(self, pieces: pl.Series) -> pl.Series:
         """The same pieces where all are short enough, else cut further."""
+        assert self.max_characters is not None
         too_long = pl.element().str.len_chars() > self.max_characters
         has_long = pieces.list.eval(too_long).list.any().fill_null(False)
-        most = f".{{0,{(self.max_characters or 0) - 1}}}"
+        most = f".{{0,{self.max_characters - 1}}}"
         part = re.compile(rf"\S{most}(?=\s|\Z)|\S{most}", re.DOTALL)
-        cut = pl.Series(
-            [
-                [part_of.rstrip() for piece in row for part_of in part.findall(piece)]
-                for row in pieces.filter(has_long)
-            ],
-            dtype=pieces.dtype,
-        )
-        place = pl.when(has_long).then(has_long.cum_sum() + (pieces.len() - 1)).otherwise(
-            pl.int_range(pieces.len())
-        )
-        return pl.concat([pieces, cut]).gather(pl.select(place).to_series())
+        cut = [
+            [short.rstrip() for piece in row for short in part.findall(piece)]
+            for row in pieces.filter(has_long)
+        ]
+        place = pl.when(has_long).then(has_long.cast(pl.Int64).cum_sum() + (pieces.len() - 1))
+        places = pl.select(place.otherwise(pl.int_range(pieces.len()))).to_series()
+        return pl.concat([pieces, pl.Series(cut, dtype=pieces.dtype)]).gather(places)

@@ -70,9 +70,10 @@ class StripMarkdown(RowOperator):
     well as text. Fenced code, formulas in dollars and escaped punctuation are left alone.
 
     It is careful with text that is not Markdown: marks of emphasis count only at the edges of
-    words (`snake_case`, `__init__`, `2*3*4` and `f(*args, **kwargs)` stay), a bracket directly after a word is
-    an index, not a link, and `>>>` starts a Python session, not a quote. Code that is not fenced
-    can still be mistaken: a Python comment at the start of a line is a heading in Markdown.
+    words (`snake_case`, `__init__`, `2*3*4` and `f(*args, **kwargs)` stay), a bracket directly
+    after a word is an index, not a link, and `>>>` starts a Python session, not a quote. Code that
+    is not fenced can still be mistaken: a Python comment at the start of a line is a heading in
+    Markdown.
 
     Example:
         - strip_markdown: {columns: [text], code: drop}
@@ -105,7 +106,8 @@ class StripMarkdown(RowOperator):
 def _plain(text: pl.Expr, *patterns: str) -> pl.Expr:
     """Every match of a pattern replaced by its group `text`."""
     numbered = [
-        pattern.replace("(?P<text>", f"(?P<text{number}>") for number, pattern in enumerate(patterns)
+        pattern.replace("(?P<text>", f"(?P<text{number}>")
+        for number, pattern in enumerate(patterns)
     ]
     stays = "".join(f"${{text{number}}}" for number in range(len(patterns)))
     return text.str.replace_all(f"(?P<kept>{KEPT})|{'|'.join(numbered)}", f"${{kept}}{stays}")

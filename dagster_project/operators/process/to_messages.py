@@ -53,7 +53,9 @@ class ToMessages(RowOperator):
         return value
 
     def reads(self) -> Sequence[str]:
-        found = [part for template in self._templates().values() for part in PART.finditer(template)]
+        found = [
+            part for template in self._templates().values() for part in PART.finditer(template)
+        ]
         return list(dict.fromkeys(part["column"] for part in found if part["column"]))
 
     def edits(self, schema: pl.Schema) -> Mapping[str, pl.Expr]:
@@ -61,7 +63,9 @@ class ToMessages(RowOperator):
         for column in self.reads():
             found = column_type(self, schema, column)
             if found.is_nested() or found == pl.Binary:
-                raise misuse(self, column, found, "text, a number or a date; `map_columns` casts it")
+                raise misuse(
+                    self, column, found, "text, a number or a date; `map_columns` casts it"
+                )
         messages = pl.concat_list(
             pl.struct(pl.lit(role).alias("role"), self._filled(template).alias("content"))
             for role, template in self._templates().items()

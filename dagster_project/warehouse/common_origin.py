@@ -1,0 +1,362 @@
+"""Follows the rows of two snapshots up to where they have a common origin.
+
+An origin is a node and a number in it. Nodes are snapshots that both sides were made from, and
+groups of landed sources: sources that share blocks or files are one group, in which the same record
+has the same number.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import count
+
+import polars as pl
+
+from dagster_project.warehouse.address import SnapshotAddress
+from dagster_project.warehouse.connect import identifier, literal
+from dagster_project.warehouse.landing import (
+    LandedBlock,
+    LandedSource,
+    block_folder,
+    read_source,
+)
+from dagster_project.warehouse.manifest import Manifest
+from dagster_project.warehouse.reading import OpenSnapshot, Reader, ancestry, upstreams
+from dagster_project.warehouse.records import origin_path
+
+DISPOSITION_BITS = 40
+"""A removed row is named by its snapshot's place in the side's `expanded`, shifted by this, plus
+its position in that snapshot's `dispositions`."""
+
+Group = frozenset[str]
+"""Ids of landed sources that are one origin."""
+
+Node = SnapshotAddress | Group
+
+
+@dataclass
+class Side:
+    """One of two snapshots that are compared.
+
+    Attributes:
+        name: "a" or "b"; prefix of its tables.
+        address: the snapshot.
+        family: its manifest and those of all it was made from, nearest first.
+        expanded: the snapshots that were followed upward, nearest first.
+        nodes: where its rows end.
+    """
+
+    name: str
+    address: SnapshotAddress
+    family: dict[SnapshotAddress, Manifest]
+    expanded: list[SnapshotAddress] = field(default_factory=list)
+    nodes: set[Node] = field(default_factory=set)
+
+    def source_ids(self) -> set[str]:
+        """The landed sources it was made from."""
+        return {
+            reference.source_id
+            for manifest in self.family.values()
+            for reference in manifest.inputs
+            if reference.source_id is not None
+        }
+
+
+@dataclass
+class CommonOrigin:
+    """Makes, for each side, the temporary tables
+
+    - `<side>_rows(id, node, at, steps, generated)`: origins of its rows, `steps` naming the steps
+      that changed the row on the way;
+    - `<side>_removed(id, node, at)`: origins of the rows that were removed on the way.
+
+    Attributes:
+        related: whether the sides have any origin in common; if not, no table is made.
+        numbers: nodes by number.
+    """
+
+    reader: Reader
+    a: Side
+    b: Side
+    related: bool = False
+    numbers: dict[Node, int] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, reader: Reader, a: SnapshotAddress, b: SnapshotAddress) -> CommonOrigin:
+        """Find the common origins of two snapshots, and make the tables."""
+        sides = (Side("a", a, ancestry(reader.store, a)), Side("b", b, ancestry(reader.store, b)))
+        common = cls(reader, *sides)
+        common._find_nodes()
+        if common.related:
+            common._follow()
+        return common
+
+    def _find_nodes(self) -> None:
+        """Decide which nodes the rows of both sides are followed to: the nearest common ones, unless
+        one of them was made from another; then the former is followed on."""
+        self._sources = {
+            source_id: read_source(self.reader.store, source_id)
+            for source_id in sorted(self.a.source_ids() | self.b.source_ids())
+        }
+        self._groups = _groups(self._sources)
+        self._made_from = {
+            at: self._parents(manifest)
+            for side in (self.a, self.b)
+            for at, manifest in side.family.items()
+        }
+        reach = [self._above(side.address) | {side.address} for side in (self.a, self.b)]
+        shared: set[Node] = reach[0] & reach[1]
+        self.related = bool(shared)
+        passed: set[Node] = set()
+        while True:
+            ends = [self._ends(side, shared - passed) for side in (self.a, self.b)]
+            meeting = (ends[0] | ends[1]) & shared
+            above = {
+                node
+                for node in meeting
+                if isinstance(node, SnapshotAddress) and self._above(node) & meeting
+            }
+            if not above:
+                break
+            passed |= above
+        for side, nodes in zip((self.a, self.b), ends, strict=True):
+            side.nodes = nodes
+        ordered = sorted(ends[0] | ends[1], key=_node_order)
+        self.numbers = {node: number for number, node in enumerate(ordered)}
+
+    def _parents(self, manifest: Manifest) -> set[Node]:
+        landed = (reference.source_id for reference in manifest.inputs)
+        return {*upstreams(manifest), *(self._groups[s] for s in landed if s is not None)}
+
+    def _above(self, node: Node) -> set[Node]:
+        """All that a node was made from."""
+        found: set[Node] = set()
+        waiting = [node]
+        while waiting:
+            here = waiting.pop()
+            if isinstance(here, SnapshotAddress):
+                ahead = self._made_from[here] - found
+                found |= ahead
+                waiting.extend(ahead)
+        return found
+
+    def _ends(self, side: Side, stops: set[Node]) -> set[Node]:
+        """Where the ways up from a side end: at stops, and where no stop is above."""
+        ends: set[Node] = set()
+        expanded: set[SnapshotAddress] = set()
+        waiting: list[Node] = [side.address]
+        while waiting:
+            here = waiting.pop()
+            if here in ends or here in expanded:
+                continue
+            fruitful = here == side.address or self._above(here) & stops
+            if here in stops or not isinstance(here, SnapshotAddress) or not fruitful:
+                ends.add(here)
+            else:
+                expanded.add(here)
+                waiting.extend(self._made_from[here])
+        side.expanded = [at for at in side.family if at in expanded]
+        return ends
+
+    def _follow(self) -> None:
+        names = _table_names()
+        places = self._number_records()
+        for side in (self.a, self.b):
+            rows: dict[Node, list[str]] = defaultdict(list)
+            removed: dict[Node, list[str]] = defaultdict(list)
+            if side.address in side.nodes:
+                rows_table = self.reader.open(side.address).table("rows")
+                rows[side.address].append(
+                    "SELECT row_id AS id, row_id AS at, '' AS steps, false AS generated "
+                    f"FROM {rows_table}"
+                )
+            for place, at in enumerate(side.expanded):
+                snapshot = self.reader.open(at)
+                for number, origin in snapshot.inputs.items():
+                    parent = origin.upstream or self._groups[origin.source_id or ""]
+                    numbered = places.get(origin.source_id or "")
+                    for found, table in (
+                        (rows, self._rows_up(side, snapshot, number, rows[at])),
+                        (removed, self._removed_up(snapshot, number, removed[at], place)),
+                    ):
+                        name = next(names)
+                        self.reader.all(f"CREATE TEMP TABLE {name} AS {_placed(table, numbered)}")
+                        found[parent].append(f"FROM {name}")
+            for table, found in (("rows", rows), ("removed", removed)):
+                ends = [
+                    f"SELECT {self.numbers[node]}::USMALLINT AS node, * FROM ({query})"
+                    for node in side.nodes
+                    for query in found[node]
+                ]
+                none = "SELECT 0::USMALLINT AS node, 0::BIGINT AS id, 0::BIGINT AS at WHERE false"
+                union = " UNION ALL BY NAME ".join(ends or [none])
+                self.reader.all(f"CREATE TEMP TABLE {side.name}_{table} AS {union}")
+
+    def _rows_up(
+        self, side: Side, snapshot: OpenSnapshot, number: int, rows: list[str]
+    ) -> str:
+        """A query for the parents of rows: of all of a snapshot's, or of those in `rows`."""
+        lineage = f"FROM {snapshot.table('lineage')} l"
+        prefix = "" if snapshot.address == side.address else f"{snapshot.address.version} "
+        masks = self.reader.all(
+            f"SELECT DISTINCT changed_by {lineage} WHERE parent_input = {number} ORDER BY ALL"
+        )
+        labels = ", ".join(
+            f"({mask}::UBIGINT, {literal(_label(snapshot, number, mask, prefix))})"
+            for (mask,) in masks
+        )
+        named = f"(VALUES {labels or '(0::UBIGINT, ' + literal('') + ')'}) m(mask, label)"
+        joined = f"JOIN {named} ON m.mask = l.changed_by"
+        generated = "l.relation = 'generated'"
+        if snapshot.address == side.address:
+            return (
+                f"SELECT l.row_id AS id, l.parent_row_id AS at, m.label AS steps, "
+                f"{generated} AS generated {lineage} {joined} WHERE l.parent_input = {number}"
+            )
+        below = " UNION ALL ".join(rows)
+        return (
+            "SELECT f.id, l.parent_row_id AS at, "
+            "concat_ws(', ', nullif(f.steps, ''), nullif(m.label, '')) AS steps, "
+            f"f.generated OR {generated} AS generated {lineage} {joined} "
+            f"JOIN ({below}) f ON f.at = l.row_id WHERE l.parent_input = {number}"
+        )
+
+    def _removed_up(
+        self, snapshot: OpenSnapshot, number: int, removed: list[str], place: int
+    ) -> str:
+        """A query for what a snapshot removed, and for the parents of what was removed before."""
+        own = (
+            f"SELECT ({place}::BIGINT << {DISPOSITION_BITS}) + rowid AS id, parent_row_id AS at "
+            f"FROM {snapshot.table('dispositions')} WHERE parent_input = {number}"
+        )
+        if not removed:
+            return own
+        return (
+            f"{own} UNION ALL SELECT f.id, l.parent_row_id AS at "
+            f"FROM {snapshot.table('lineage')} l JOIN ({' UNION ALL '.join(removed)}) f "
+            f"ON f.at = l.row_id WHERE l.parent_input = {number}"
+        )
+
+    def _number_records(self) -> dict[str, str]:
+        """Number the records of landed sources so that the same record has one number in its group;
+        returns, by source, the table that says so. A source that is alone in its group is numbered
+        as it is."""
+        tables: dict[str, str] = {}
+        groups = sorted({node for node in self.numbers if isinstance(node, frozenset)}, key=sorted)
+        for index, group in enumerate(groups):
+            if len(group) == 1:
+                continue
+            starts: dict[str, int] = {}
+            blocks: dict[str, LandedBlock] = {}
+            following = 0
+            for source_id in sorted(group):
+                for block in self._sources[source_id].blocks:
+                    if block.key not in starts:
+                        starts[block.key], blocks[block.key] = following, block
+                        following += block.rows
+            self._match_edited(index, group, starts, blocks)
+            for source_id in sorted(group):
+                table = f"places_{index}_{len(tables)}"
+                frame = pl.DataFrame(
+                    [(b.first_row, starts[b.key]) for b in self._sources[source_id].blocks],
+                    schema={"first_row": pl.Int64, "start": pl.Int64},
+                    orient="row",
+                )
+                self._create(table, frame)
+                tables[source_id] = f"{table} edited_{index}"
+        return tables
+
+    def _match_edited(
+        self, index: int, group: Group, starts: dict[str, int], blocks: dict[str, LandedBlock]
+    ) -> None:
+        """Give records of blocks that only side b has the number of the same text on side a."""
+        keys = [
+            {
+                block.key
+                for source_id in group & side.source_ids()
+                for block in self._sources[source_id].blocks
+            }
+            for side in (self.a, self.b)
+        ]
+        texts = [
+            self._texts(f"texts_{index}_{name}", sorted(own), starts, blocks)
+            for name, own in (("a", keys[0] - keys[1]), ("b", keys[1] - keys[0]))
+        ]
+        ranked = "SELECT *, row_number() OVER (PARTITION BY text ORDER BY number) AS nth FROM"
+        self.reader.all(
+            f"CREATE TEMP TABLE edited_{index} AS SELECT b.number, a.number AS same "
+            f"FROM ({ranked} {texts[0]}) a JOIN ({ranked} {texts[1]}) b USING (text, nth)"
+        )
+
+    def _texts(
+        self, table: str, keys: list[str], starts: dict[str, int], blocks: dict[str, LandedBlock]
+    ) -> str:
+        """A table of the records of blocks, by number: a hash of what each says."""
+        self._create(table, pl.DataFrame(schema={"number": pl.Int64, "text": pl.String}))
+        owner = str(self.a.address.version)
+        for key in keys:
+            block = blocks[key]
+            path = origin_path(self.reader.store, block)
+            self.reader.verified.require(path, block.origin_sha256, owner)
+            said = "coalesce(raw, to_base64(raw_bytes))"
+            if pl.scan_parquet(path).select(pl.col("raw").count()).collect().item() == 0:
+                path = block_folder(self.reader.store, key) / "parsed.parquet"
+                self.reader.verified.require(path, block.parsed_sha256, owner)
+                fields = ", ".join(
+                    f"{literal(name)}: {identifier(name)}" for name in pl.read_parquet_schema(path)
+                )
+                said = f"to_json({{{fields}}})::VARCHAR"
+            self.reader.all(
+                f"INSERT INTO {table} SELECT {starts[key]} + file_row_number, md5({said}) "
+                f"FROM read_parquet({literal(str(path))}, file_row_number = true)"
+            )
+        return table
+
+    def _create(self, table: str, frame: pl.DataFrame) -> None:
+        self.reader.connection.register("incoming", frame.to_arrow())
+        self.reader.all(f"CREATE TEMP TABLE {table} AS FROM incoming")
+        self.reader.connection.unregister("incoming")
+
+
+def _placed(query: str, numbered: str | None) -> str:
+    """The query with the record's number in its group instead of that in its source."""
+    if numbered is None:
+        return query
+    places, edited = numbered.split()
+    return (
+        "SELECT p.* REPLACE (coalesce(e.same, p.at) AS at) FROM ("
+        "SELECT q.* REPLACE (q.at - s.first_row + s.start AS at) "
+        f"FROM ({query}) q ASOF JOIN {places} s ON q.at >= s.first_row) p "
+        f"LEFT JOIN {edited} e ON e.number = p.at"
+    )
+
+
+def _label(snapshot: OpenSnapshot, number: int, mask: int, prefix: str) -> str:
+    steps = [step for step in snapshot.steps_of(number) if mask >> step.number & 1]
+    return ", ".join(prefix + step.name for step in steps)
+
+
+def _groups(sources: dict[str, LandedSource]) -> dict[str, Group]:
+    """For each source, the sources it shares blocks or files with, itself included."""
+    together: dict[str, set[str]] = {source_id: {source_id} for source_id in sources}
+    holder: dict[tuple[str, str], str] = {}
+    for source_id, source in sources.items():
+        shared = [("block", block.key) for block in source.blocks]
+        shared += [("file", file.name) for file in source.files]
+        for mark in shared:
+            other = holder.setdefault(mark, source_id)
+            if together[other] is not together[source_id]:
+                together[other] |= together[source_id]
+                for member in together[other]:
+                    together[member] = together[other]
+    return {source_id: frozenset(members) for source_id, members in together.items()}
+
+
+def _node_order(node: Node) -> tuple[int, str]:
+    return (0, str(node)) if isinstance(node, SnapshotAddress) else (1, min(node))
+
+
+def _table_names() -> Iterator[str]:
+    return (f"step_{number}" for number in count())

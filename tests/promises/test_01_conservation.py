@@ -1,0 +1,198 @@
+"""Promise 1: in every step, rows in = kept + changed + merged + split + dropped + quarantined, and
+every row has a parent. Property-tested for every operator; an operator that lies fails the run."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import polars as pl
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from pydantic import Field
+
+from dagster_project.engine.batch import identified
+from dagster_project.engine.chunk import Chunk
+from dagster_project.engine.plan import PlannedStep
+from dagster_project.engine.relation_stage import run_relation_step
+from dagster_project.engine.row_stage import run_steps
+from dagster_project.engine.schema_flow import flow
+from dagster_project.operators.base import (
+    Decisions,
+    Operator,
+    RelationOperator,
+    removed,
+)
+from dagster_project.operators.registry import built_in_operators
+from dagster_project.warehouse.snapshot import NotConserved
+
+CASES: dict[str, list[dict[str, Any]]] = {
+    "assign_splits": [{"splits": {"train": 0.5, "test": 0.5}, "group_by": ["text"]}],
+    "sample_rows": [{"fraction": 0.5, "seed": 1}, {"rows": 3}, {"rows": 2, "by": "n"}],
+    "convert_chat": [
+        {"from": "messages", "to": "sharegpt"},
+        {"from": "messages", "to": "alpaca"},
+        {"from": "messages", "to": "prompt_completion"},
+    ],
+    "deduplicate_exact": [
+        {"columns": ["text"]},
+        {"columns": ["text"], "normalize": "whitespace_case", "keep": "last"},
+        {"columns": ["messages"], "keep": "longest"},
+        {},
+    ],
+    "detect_language": [{"column": "text"}],
+    "filter_language": [{"column": "text", "keep": ["en"]}],
+    "filter_length": [{"column": "text", "min_words": 1, "max_characters": 9, "min_tokens": 1}],
+    "filter_rows": [{"keep": "n > 1 OR text IS NULL"}],
+    "filter_text": [{"column": "text", "pattern": "[ab]+", "keep": "matching"}],
+    "map_columns": [
+        {"rename": {"n": "m"}, "add": {"twice": "text || text"}, "drop": ["messages"]},
+        {"cast": {"text": "int"}},
+    ],
+    "measure_length": [{"column": "messages"}],
+    "normalize_text": [{"columns": ["text", "messages"], "whitespace": "collapse"}],
+    "sort_rows": [{"by": ["text", "n"], "descending": True}],
+    "split_text": [{"column": "text", "at": "line"}, {"column": "text", "max_characters": 2}],
+    "strip_html": [{"columns": ["text"]}],
+    "strip_markdown": [{"columns": ["text"], "code": "drop"}],
+    "to_messages": [{"user": "{text}", "assistant": "{n}", "into": "chat"}],
+}
+
+TEXTS = st.one_of(
+    st.none(),
+    st.text("ab \n\t<p>&#*`é漢\u0301\u202e\x00", max_size=12),
+    st.sampled_from(["", "a", "A ", "12", "the quick brown fox jumps over the lazy dog"]),
+)
+MESSAGES = st.one_of(
+    st.none(),
+    st.lists(
+        st.fixed_dictionaries(
+            {"role": st.sampled_from(["user", "assistant", "system", "odd"]), "content": TEXTS}
+        ),
+        max_size=3,
+    ),
+)
+ROWS = st.lists(
+    st.fixed_dictionaries(
+        {"text": TEXTS, "n": st.one_of(st.none(), st.integers(0, 3)), "messages": MESSAGES}
+    ),
+    max_size=10,
+)
+SCHEMA = {
+    "text": pl.String,
+    "n": pl.Int64,
+    "messages": pl.List(pl.Struct({"role": pl.String, "content": pl.String})),
+}
+
+
+def planned(operator: Operator) -> PlannedStep:
+    return PlannedStep(0, "step", operator, None, "hash")
+
+
+def run(rows: list[dict], operator: Operator, cut: int = 10**6):
+    """The rows that go on, dispositions and count, over chunks of `cut` rows."""
+    frame = pl.DataFrame(rows, schema=SCHEMA)
+    step = planned(operator)
+    schema, annotations = flow(frame.schema, frozenset(), [step])
+    whole = identified(frame, 0, 0)
+    parts = [whole[start : start + cut] for start in range(0, max(whole.height, 1), cut)]
+    if isinstance(operator, RelationOperator):
+        chunks = [Chunk(str(i), 0, part.height, lambda p=part: p) for i, part in enumerate(parts)]
+        result = run_relation_step(chunks, step, annotations)
+        out = pl.concat([chunk.load() for chunk in result.chunks])
+        return out, result.removed, [result.count], schema
+    results = [run_steps(part, [step], annotations) for part in parts]
+    out = pl.concat([each.rows for each in results])
+    gone = pl.concat([each.removed for each in results])
+    return out, gone, [count for each in results for _, count in each.counts], schema
+
+
+def test_every_operator_has_a_case() -> None:
+    assert set(CASES) == set(built_in_operators())
+
+
+@pytest.mark.parametrize(
+    ("name", "parameters"),
+    [(name, case) for name, cases in CASES.items() for case in cases],
+    ids=lambda value: value if isinstance(value, str) else "-".join(value) or "defaults",
+)
+@settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
+@given(rows=ROWS, cut=st.integers(1, 10))
+def test_every_row_is_accounted_for(
+    name: str, parameters: dict[str, Any], rows: list[dict], cut: int
+) -> None:
+    operator = built_in_operators()[name].model_validate(parameters)
+    out, gone, counts, schema = run(rows, operator)
+    for count in counts:
+        count.prove(name)
+    stayed, left = set(out["__parent"]), gone["parent_row_id"].to_list()
+    assert stayed | set(left) == set(range(len(rows)))
+    assert stayed & set(left) == set()
+    assert len(left) == len(set(left))
+    assert out.select("__parent", "__ordinal").is_unique().all()
+    assert gone["rule"].null_count() == gone.filter(disposition="quarantined").height
+    assert gone.filter(disposition="merged")["survivor_row_id"].is_in(list(stayed)).all()
+    told = {column: kind for column, kind in out.schema.items() if not column.startswith("__")}
+    assert told == dict(schema)
+    again, gone_again, _, _ = run(rows, operator, cut)
+    order = ["__parent", "__ordinal"]
+    assert again.sort(order).equals(out.sort(order))
+    keys = ["parent_row_id", "ordinal"]
+    assert gone_again.sort(keys).equals(gone.sort(keys))
+
+
+class Liar(RelationOperator):
+    """Lies in one of several ways."""
+
+    how: str = Field(description="The lie.")
+
+    def columns(self, schema: pl.Schema):
+        return {"n": pl.col("n")}
+
+    def decide(self, relation: pl.DataFrame) -> Decisions:
+        nothing = removed([], "dropped", "r")
+        return {
+            "twice": Decisions(removed([1, 1], "dropped", "r")),
+            "not there": Decisions(removed([99], "dropped", "r")),
+            "no survivor": Decisions(removed([1], "merged", "r")),
+            "survivor gone": Decisions(removed([1, 2], "merged", "r", survivor=pl.Series([2, 0]))),
+            "no rule": Decisions(removed([1], "dropped", None)),  # pyright: ignore
+            "odd disposition": Decisions(removed([1], "lost", "r")),
+            "order repeats": Decisions(nothing, order=pl.Series([0, 0, 1])),
+            "order short": Decisions(nothing, order=pl.Series([0])),
+        }[self.how]
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        "twice",
+        "not there",
+        "no survivor",
+        "survivor gone",
+        "no rule",
+        "odd disposition",
+        "order repeats",
+        "order short",
+    ],
+)
+def test_an_operator_that_lies_fails_the_run(how: str) -> None:
+    rows = [{"text": "a", "n": index, "messages": None} for index in range(3)]
+    with pytest.raises(NotConserved):
+        run(rows, Liar(how=how))
+
+
+def test_a_snapshot_that_lost_a_row_is_not_published(space, monkeypatch) -> None:
+    from dagster_project.warehouse.snapshot import SnapshotBuilder
+
+    space.recipe("a/v1", "inputs:\n  rows: {files: rows.jsonl}\n")
+    space.jsonl("rows.jsonl", [{"n": index} for index in range(10)])
+    append = SnapshotBuilder.append
+
+    def losing(self, table, frame):
+        append(self, table, frame[1:] if table == "lineage" else frame)
+
+    monkeypatch.setattr(SnapshotBuilder, "append", losing)
+    with pytest.raises(NotConserved, match="10 rows, but 9"):
+        space.publish("a/v1")
+    assert list(space.store.version_folder(next(iter(space.store.versions()))).glob("*")) == []
