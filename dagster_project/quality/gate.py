@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from dagster_project.engine.build import Prepared, build, prepare
+from dagster_project.engine.plan import Plan
 from dagster_project.quality.audit import audit
 from dagster_project.quality.record import record
 from dagster_project.quality.result import CheckResult
 from dagster_project.quality.suite import Check
 from dagster_project.warehouse.connect import write_catalogue
-
-from dagster_project.engine.build import Prepared, build, prepare
-from dagster_project.engine.plan import Plan
 from dagster_project.warehouse.failpoints import failpoint
 from dagster_project.warehouse.manifest import Manifest, read_head, snapshot_path
 from dagster_project.warehouse.publish import current, remove_unfinished, seal

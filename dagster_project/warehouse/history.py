@@ -104,8 +104,7 @@ def sample(
     if isinstance(snapshot, VersionName):
         snapshot = SnapshotAddress(snapshot)
     with open_snapshot(store, snapshot.version, snapshot.snapshot_id) as connection:
-        counted = connection.execute("SELECT count(*) FROM snapshot.rows").fetchone()
-        total = counted[0] if counted else 0
+        ((total,),) = connection.execute("SELECT count(*) FROM snapshot.rows").fetchall()
         drawn = random.Random(seed).sample(range(total), min(max(rows, 0), total))
         frame = pl.DataFrame({"row_id": drawn}, schema={"row_id": pl.Int64})
         connection.register("drawn", frame.to_arrow())

@@ -198,7 +198,7 @@ def _spare(
                 needed.add(upstream)
                 waiting.append(upstream)
     go = {at for at in doomed - needed if at in known}
-    order = TopologicalSorter({at: upstreams(known[at]) for at in go}).static_order()
+    order = TopologicalSorter({at: upstreams(known[at]) for at in sorted(go)}).static_order()
     used = {
         reference.source_id
         for at, manifest in known.items()

@@ -176,6 +176,8 @@ class _Check:
         path = snapshot_path(self.store, name, snapshot_id)
         self.owners[self._relative(path)] |= {owner, str(name)}
         if not isinstance(manifest, Manifest):
+            if not path.exists():
+                self._problem(path, owner, "is missing")
             return None
         if (at, owner) in self._seen:
             return manifest
@@ -223,8 +225,9 @@ class _Check:
         self.files += 1
         self.size += found
         if not right:
-            shorter = f"; it has {found:,} bytes instead of {size:,}" if size != found else ""
-            self._problem(path, None, f"was altered{shorter if size is not None else ''}")
+            resized = size is not None and size != found
+            said = f"; it has {found:,} bytes instead of {size:,}" if resized else ""
+            self._problem(path, None, f"was altered{said}")
 
     def _sealed(self, path: Path, owner: object, read: Callable[[], object]) -> object:
         """What is in a sealed file; None when it is damaged or, for a head, not there yet."""

@@ -104,14 +104,14 @@ def conform(frame: pl.DataFrame, schema: Mapping[str, pl.DataType]) -> pl.DataFr
         raise ValueError(f"the schema lacks the columns {extra}")
     missing = [arrow_type(dtype) for name, dtype in schema.items() if name not in frame.columns]
     _check_room(frame.height, missing)
-    columns = []
+    columns: dict[str, pl.Series] = {}
     for name, dtype in schema.items():
         if name not in frame.columns:
-            columns.append(pl.Series(name, [None], dtype=dtype).new_from_index(0, frame.height))
+            columns[name] = pl.Series([None], dtype=dtype).new_from_index(0, frame.height)
         elif frame.schema[name] == dtype:
-            columns.append(frame[name])
+            columns[name] = frame[name]
         else:
-            columns.append(_convert(frame[name], dtype))
+            columns[name] = _convert(frame[name], dtype)
     return pl.DataFrame(columns) if columns else pl.DataFrame(height=frame.height)
 
 

@@ -9,6 +9,7 @@ fields are empty text; a declared type other than `text` makes them null.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -152,7 +153,7 @@ def _names(file: FoundFile, dialect: _Dialect, header: bytes) -> list[str]:
             f"{file.name}:1: the header is not UTF-8 text; convert the file to UTF-8"
         ) from error
     names = [name.strip() or f"column_{number}" for number, name in enumerate(found, 1)]
-    twice = sorted({name for name in names if names.count(name) > 1})
+    twice = [name for name, count in Counter(names).items() if count > 1]
     if twice:
         raise InputError(f"{file.name}:1: the header names {', '.join(twice)} more than once")
     return names

@@ -73,7 +73,10 @@ def _parse(
     starts = np.concatenate([[0], after[:-1]])
     ends = after - 1
     ends[-1] = len(lines)
-    parsed = read_json_rows(lines, starts, ends, errors, declared)
+    try:
+        parsed = read_json_rows(lines, starts, ends, errors, declared)
+    except InputError as error:
+        raise InputError(f"{file}: records from {first:,} on: {error}") from error
     origin = typed_origin(file, first, len(texts), errors)
     return Records(parsed, origin.with_columns(raw=pl.Series(texts, dtype=pl.String)))
 

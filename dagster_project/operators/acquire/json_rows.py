@@ -12,6 +12,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -27,7 +28,7 @@ from dagster_project.operators.acquire.column_types import (
     unify_schemas,
 )
 from dagster_project.operators.acquire.declared_types import blank, declare, json_kind, misfit
-from dagster_project.operators.acquire.record_frames import frame_of_records
+from dagster_project.operators.acquire.record_frames import check_columns, frame_of_records
 from dagster_project.operators.acquire.text_blocks import runs
 
 MAX_NESTING = 512
@@ -36,6 +37,9 @@ MAX_NESTING = 512
 PIECE = 2**20
 """Bytes parsed at a time, about; a piece that Arrow refuses is cut in four down to `SMALL_PIECE`."""
 SMALL_PIECE = 2**16
+
+MUCH = 2**26
+"""Bytes from which the columns are left in pieces: joining very long texts takes much memory."""
 
 _NULL_AFTER_OBJECT = re.compile(rb"\}[ \t\r\n]*null")
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
@@ -129,7 +133,9 @@ class _Rows:
             else:
                 self._add(self._parse_any(first, last), first)
         union = unify_schemas(frame.schema for frame in self.frames)
-        whole = pl.concat([conform(frame, union) for frame in self.frames], rechunk=True)
+        frames = [conform(frame, union) for frame in self.frames]
+        whole = reduce(pl.DataFrame.vstack, frames)
+        whole = whole.rechunk() if len(self.text) < MUCH else whole
         return blank(whole, self.errors)
 
     def _add(self, frame: pl.DataFrame, first: int) -> None:
@@ -187,9 +193,10 @@ class _Rows:
                         record[name], ensure_ascii=False, separators=(",", ":")
                     )
             records.append(record)
-        frame = frame_of_records(records, texts=self.converted)
+        frame = frame_of_records(records, self.converted, self.schema)
         if self.schema != frame.schema:
             self.schema = unify_schemas([self.schema or {}, frame.schema])
+            check_columns(self.schema)
             self.arrow_schema = pa.schema(
                 [(name, _arrow_json_type(dtype)) for name, dtype in self.schema.items()]
             )

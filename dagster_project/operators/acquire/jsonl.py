@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 
 from dagster_project.operators.acquire.block import Block, Records, SourceFile
+from dagster_project.operators.acquire.input_error import InputError
 from dagster_project.operators.acquire.json_rows import read_json_rows
 from dagster_project.operators.acquire.source_files import FoundFile, ReadLimits, SourceStream
 from dagster_project.operators.acquire.text_blocks import (
@@ -47,5 +48,8 @@ def jsonl_blocks(
 def _parse(block: list[Segment], declared: Mapping[str, str], limits: ReadLimits) -> Records:
     records = TextRecords(block, line_ends, limits, spaces=b" \t\r\f\v")
     errors = dict(records.errors)
-    parsed = read_json_rows(records.text, records.starts, records.ends, errors, declared)
+    try:
+        parsed = read_json_rows(records.text, records.starts, records.ends, errors, declared)
+    except InputError as error:
+        raise InputError(f"{records.place}: {error}") from error
     return Records(parsed, records.origin(errors))

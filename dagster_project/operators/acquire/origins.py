@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -30,15 +31,17 @@ def typed_origin(
         {
             "file": pl.Series([file]).new_from_index(0, rows),
             "line": np.arange(line, line + rows),
-            "raw": sparse_text(texts or {}, rows),
-            "raw_bytes": pl.Series([None], dtype=pl.Binary).new_from_index(0, rows),
-            "error": sparse_text(errors or {}, rows),
+            "raw": sparse(texts or {}, pl.String, rows),
+            "raw_bytes": sparse({}, pl.Binary, rows),
+            "error": sparse(errors or {}, pl.String, rows),
         },
         schema=ORIGIN_SCHEMA,
     )
 
 
-def sparse_text(values: Mapping[int, str], rows: int) -> pl.Series:
-    """A column of `rows` rows with the text of a few, by row from 0."""
-    column = pl.Series([None], dtype=pl.String).new_from_index(0, rows)
-    return column.scatter(list(values), list(values.values())) if values else column
+def sparse(values: Mapping[int, Any], dtype: type[pl.DataType], rows: int) -> pl.Series:
+    """A column of `rows` rows with the values of a few, by row from 0."""
+    column = pl.Series([None], dtype=dtype).new_from_index(0, rows)
+    if not values:
+        return column
+    return column.scatter(list(values), pl.Series(list(values.values()), dtype=dtype))

@@ -11,7 +11,6 @@ import polars as pl
 import pyarrow as pa
 
 from dagster_project.operators.acquire.column_types import (
-    MAX_CELLS,
     MAX_FIELDS,
     arrow_type,
     fields_of,
@@ -23,6 +22,9 @@ from dagster_project.operators.acquire.input_error import InputError
 
 MAX_DEPTH = 16
 """Levels of lists and objects that have columns of their own; what lies deeper becomes text."""
+
+MAX_COLUMNS = 2_048
+"""Most fields that rows may have at the top level, together."""
 
 _KINDS = {
     type(None): "null",
@@ -63,7 +65,9 @@ class UnusableValue(ValueError):
 
 
 def frame_of_records(
-    records: Sequence[Mapping[str, Any]], texts: Collection[str] = ()
+    records: Sequence[Mapping[str, Any]],
+    texts: Collection[str] = (),
+    seen: Mapping[str, pl.DataType] | None = None,
 ) -> pl.DataFrame:
     """One row per record, one column per field in the order first seen.
 
@@ -71,6 +75,7 @@ def frame_of_records(
         records: the rows.
         texts: fields that become text where fractions stand beside integers that a float would
             round.
+        seen: types that fields have had before; the frame's are their union with those.
 
     Integers beyond 64 bits, decimals, objects with more than `MAX_FIELDS` fields and what is nested
     deeper than `MAX_DEPTH` become text, as does a field whose values have no common type.
@@ -80,16 +85,28 @@ def frame_of_records(
         InputError: when the records differ so much that the frame would be mostly empty, or a
             field holds both fractions and integers that a float cannot hold.
     """
+    seen = seen or {}
     names = dict.fromkeys(name for record in records for name in record)
-    if len(names) * len(records) > MAX_CELLS:
-        raise InputError(
-            f"{len(records):,} rows use {len(names):,} different fields. If names of fields are "
-            "values, put them into one field, as a list or an object declared as `json`"
+    check_columns(names)
+    columns = {
+        name: _column(
+            name,
+            [record.get(name) for record in records],
+            seen.get(name, pl.Null()),
+            name in texts,
         )
-    columns = [
-        _column(name, [record.get(name) for record in records], name in texts) for name in names
-    ]
+        for name in names
+    }
     return pl.DataFrame(columns) if columns else pl.DataFrame(height=len(records))
+
+
+def check_columns(names: Collection[str]) -> None:
+    """Raises InputError when rows use more than `MAX_COLUMNS` fields."""
+    if len(names) > MAX_COLUMNS:
+        raise InputError(
+            f"the rows use more than {MAX_COLUMNS:,} different fields ({', '.join([*names][:3])}, "
+            "…). If names of fields are values, put them into one field, as a list or an object"
+        )
 
 
 def kind_of(value: Any, depth: int = 0) -> Kind:
@@ -108,7 +125,7 @@ def kind_of(value: Any, depth: int = 0) -> Kind:
             return "dictionary"
         if kind is dict:
             return (dict, *((name, kind_of(item, depth + 1)) for name, item in value.items()))
-        return (list, *dict.fromkeys(kind_of(item, depth + 1) for item in value))
+        return (list, *kinds_of(value, depth + 1))
     if kind is datetime.datetime:
         return "datetime with zone" if value.tzinfo else "datetime"
     for base in _BASES:
@@ -120,11 +137,20 @@ def kind_of(value: Any, depth: int = 0) -> Kind:
     )
 
 
-def _column(name: str, values: list[Any], may_be_text: bool) -> pl.Series:
-    kinds = dict.fromkeys(map(kind_of, values))
-    dtype: pl.DataType = pl.Null()
+def kinds_of(values: Sequence[Any], depth: int = 0) -> list[Kind]:
+    """The kinds of values, each once; many values of one simple type take no loop in Python."""
+    types = dict.fromkeys(map(type, values))
+    if types.keys() <= _KINDS.keys():
+        return [_KINDS[kind] for kind in types]
+    if types.keys() == {int} and min(values) >= -(2**63) and max(values) < 2**63:
+        return ["int"]
+    return list(dict.fromkeys(kind_of(value, depth) for value in values))
+
+
+def _column(name: str, values: list[Any], dtype: pl.DataType, may_be_text: bool) -> pl.Series:
+    kinds = kinds_of(values)
     for kind in kinds:
-        dtype = unify(dtype, _type_of(kind))
+        dtype = dtype if isinstance(dtype, pl.String) else unify(dtype, _type_of(kind))
     if not all(_is_held_as_is(kind, dtype) for kind in kinds):
         values = [_fit(value, dtype) for value in values]
     try:

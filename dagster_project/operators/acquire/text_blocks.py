@@ -18,7 +18,7 @@ import pyarrow as pa
 from dagster_project.identity import canonical_json
 from dagster_project.operators.acquire.block import ORIGIN_SCHEMA
 from dagster_project.operators.acquire.input_error import InputError
-from dagster_project.operators.acquire.origins import sparse_text
+from dagster_project.operators.acquire.origins import sparse
 from dagster_project.operators.acquire.source_files import ReadLimits
 
 BLOCK_BYTES = 32 * 2**20
@@ -89,6 +89,7 @@ def segments(
         waiting, size = [rest], len(rest)
         enough = BLOCK_BYTES if cut else 2 * size
     text = b"".join(waiting)
+    waiting.clear()
     if text:
         yield Segment(file, line, text, last=True)
 
@@ -163,15 +164,23 @@ class TextRecords:
         )
         self._lines = np.searchsorted(feeds, self.starts, "right") + line_of[self._file_of]
         self._check_lengths(limits)
-        self._bytes = self._cut_bytes()
         self.errors: dict[int, str] = {}
+        self._undecoded: dict[int, bytes] = {}
         try:
-            self.raw = self._bytes.cast(pl.String)
+            self.raw = _views(self.text, self.starts, self.ends).cast(pl.String)
         except pl.exceptions.ComputeError:
             self.raw = pl.Series([self._decode(row) for row in range(len(self))], dtype=pl.String)
 
     def __len__(self) -> int:
         return len(self.starts)
+
+    @property
+    def place(self) -> str:
+        """The files and lines of the records, for errors."""
+        first, last = self._segments[0], self._segments[-1]
+        if first is not last:
+            return f"{first.file} to {last.file}"
+        return f"{first.file}:{first.line}-{self._lines[-1] if len(self) else first.line}"
 
     def origin(self, errors: Mapping[int, str]) -> pl.DataFrame:
         """Where the records come from; see `ORIGIN_SCHEMA`."""
@@ -181,8 +190,8 @@ class TextRecords:
                 names.gather(self._file_of),
                 pl.Series("line", self._lines, dtype=pl.Int64),
                 self.raw.rename("raw"),
-                self._bytes.set(self.raw.is_not_null(), None).rename("raw_bytes"),
-                sparse_text(errors, len(self)).rename("error"),
+                sparse(self._undecoded, pl.Binary, len(self)).rename("raw_bytes"),
+                sparse(errors, pl.String, len(self)).rename("error"),
             ],
             schema=ORIGIN_SCHEMA,
         )
@@ -193,6 +202,8 @@ class TextRecords:
             row = int(lengths.argmax())
             file = self._segments[self._file_of[row]].file
             raise _too_long(file, int(self._lines[row]), int(lengths[row]), limits)
+        if len(self.text) >= 2**31:
+            raise InputError(f"{self.place}: a line is longer than 2 GiB, which cannot be read")
 
     def _decode(self, row: int) -> str | None:
         record = self.text[self.starts[row] : self.ends[row]]
@@ -200,15 +211,25 @@ class TextRecords:
             return record.decode()
         except UnicodeDecodeError as error:
             byte, position = record[error.start], error.start + 1
+            self._undecoded[row] = record
             self.errors[row] = f"not UTF-8 text: byte 0x{byte:02x} at byte {position}"
             return None
 
-    def _cut_bytes(self) -> pl.Series:
-        offsets = np.append(self.starts, len(self.text)).astype(np.int64)
-        buffers = [None, pa.py_buffer(offsets), pa.py_buffer(self.text)]
-        lines = pa.LargeBinaryArray.from_buffers(pa.large_binary(), len(self), buffers)
-        frame = pl.DataFrame({"bytes": pl.from_arrow(lines), "size": self.ends - self.starts})
-        return frame.select(pl.col("bytes").bin.slice(0, pl.col("size"))).to_series()
+
+def _views(text: bytes, starts: np.ndarray, ends: np.ndarray) -> pl.Series:
+    """The records as a binary column that points into `text`, in Arrow's layout of views: size,
+    then up to 12 bytes of a short record, or 4 bytes, buffer and offset of a longer one."""
+    data = np.frombuffer(text, np.uint8)
+    sizes = ends - starts
+    short = sizes <= 12
+    views = np.zeros((len(starts), 16), np.uint8)
+    views[:, :4] = sizes.astype("<i4").view(np.uint8).reshape(-1, 4)
+    views[~short, 12:] = starts[~short].astype("<i4").view(np.uint8).reshape(-1, 4)
+    for index in range(12):
+        shown = np.flatnonzero((sizes > index) & (short | (index < 4)))
+        views[shown, 4 + index] = data[starts[shown] + index]
+    buffers = [None, pa.py_buffer(views.tobytes()), pa.py_buffer(text)]
+    return pl.Series(pl.from_arrow(pa.Array.from_buffers(pa.binary_view(), len(starts), buffers)))
 
 
 def runs(first: int, last: int, count: int) -> list[tuple[int, int]]:

@@ -11,7 +11,7 @@ import polars as pl
 from pydantic import Field, model_validator
 
 from dagster_project.operators.base import Decisions, OperatorMisuse, RelationOperator, removed
-from dagster_project.operators.curate.splitmix64 import last_number, numbers
+from dagster_project.operators.curate.splitmix64 import last_number, numbers, start
 from dagster_project.operators.process.column_kinds import kind_of, require_new
 from dagster_project.operators.process.content_hashes import HASHES, content_hashes
 
@@ -77,6 +77,9 @@ class AssignSplits(RelationOperator):
         first = relation.select(pl.when(alone).then(row).otherwise(row.first().over(HASHES)))
         last = [last_number(total) for total in accumulate(self.splits.values())]
         last[-1] = 2**64 - 1
-        place = np.searchsorted(np.array(last, dtype=np.uint64), numbers(self.seed, first["row"]))
+        place = np.searchsorted(
+            np.array(last, dtype=np.uint64),
+            numbers(start("assign_splits", self.seed), first["row"]),
+        )
         split = pl.Series(self.into, list(self.splits)).gather(place)
         return Decisions(removed([], "dropped", "none"), columns=relation.select("row", split))

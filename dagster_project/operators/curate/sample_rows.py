@@ -9,7 +9,7 @@ import polars as pl
 from pydantic import Field, model_validator
 
 from dagster_project.operators.base import Decisions, RelationOperator, removed
-from dagster_project.operators.curate.splitmix64 import last_number, numbers
+from dagster_project.operators.curate.splitmix64 import last_number, numbers, start
 
 
 class SampleRows(RelationOperator):
@@ -47,7 +47,9 @@ class SampleRows(RelationOperator):
         return {"stratum": pl.lit(0) if self.by is None else pl.col(self.by)}
 
     def decide(self, relation: pl.DataFrame) -> Decisions:
-        drawn = relation.with_columns(numbers(self.seed, relation["row"]).alias("number"))
+        drawn = relation.with_columns(
+            numbers(start("sample_rows", self.seed), relation["row"]).alias("number")
+        )
         if self.fraction is not None and self.by is None:
             drawn = drawn.with_columns(pl.lit(last_number(self.fraction), pl.UInt64).alias("last"))
         else:

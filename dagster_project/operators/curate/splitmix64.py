@@ -6,21 +6,29 @@ any position is computed from the position alone.
 
 from __future__ import annotations
 
+import hashlib
+
 import numpy as np
 import polars as pl
 
 GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 
 
-def numbers(seed: int, positions: pl.Series) -> pl.Series:
-    """For each position a number, uniform over 64 bits; no two positions have the same.
+def start(purpose: str, seed: int) -> int:
+    """Where a sequence starts, for `numbers`: sequences for different purposes have nothing to do
+    with each other, even with the same seed."""
+    return int.from_bytes(hashlib.sha256(f"{purpose} {seed}".encode()).digest()[:8])
+
+
+def numbers(first_state: int, positions: pl.Series) -> pl.Series:
+    """The numbers at some positions, uniform over 64 bits; no two positions have the same.
 
     Args:
-        seed: below 2⁶⁴; another gives another sequence.
+        first_state: of the generator, below 2⁶⁴.
         positions: from 0.
     """
-    start = _mixed(np.array([seed], dtype=np.uint64))
-    return pl.Series(_mixed(start + positions.cast(pl.UInt64).to_numpy() * GOLDEN + GOLDEN))
+    steps = positions.cast(pl.UInt64).to_numpy() + np.uint64(1)
+    return pl.Series(_mixed(np.uint64(first_state) + steps * GOLDEN))
 
 
 def last_number(fraction: float) -> int:

@@ -32,7 +32,7 @@ class MapColumns(RowOperator):
 
     `cast` is strict: a row whose value cannot be converted, as `abc` to `int`, is quarantined. To
     `text` it writes lists and objects as JSON; to `bool` it reads the texts `true` and `false` in
-    any case; a number with a fraction is not made an integer: `round` it in `add`.
+    any case; numbers with fractions become integers only by `CAST(round(x) AS BIGINT)` in `add`.
 
     Example:
         - map_columns: {add: {text: "title || ': ' || body"}, keep: [text]}
@@ -103,6 +103,7 @@ class MapColumns(RowOperator):
     def _converted(
         self, name: str, value: pl.Expr, found: pl.DataType, target: ColumnType
     ) -> pl.Expr:
+        has_fractions = found.is_float() or found.is_decimal()
         simple = found.is_numeric() or found in (pl.String, pl.Boolean, pl.Null)
         if target == "text":
             if not holds_binary(found):
@@ -110,8 +111,8 @@ class MapColumns(RowOperator):
         elif target == "bool" and found == pl.String:
             truth = {"true": True, "false": False}
             return value.str.to_lowercase().replace_strict(truth, return_dtype=pl.Boolean)
-        elif simple and not (target == "int" and found.is_float()):
+        elif simple and not (target == "int" and has_fractions):
             types = {"int": pl.Int64, "float": pl.Float64, "bool": pl.Boolean}
             return value.cast(types[target])
-        hint = "; `round` it in `add` first" if found.is_float() else ""
+        hint = "; `CAST(round(x) AS BIGINT)` in `add` does" if has_fractions else ""
         raise misuse(self, name, found, f"of a type that can be converted to {target}{hint}")

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-FENCED = r"(?:(?m:^)[ \t]*```(?s:.*?)(?:\n[ \t]*```[ \t]*(?m:$)|\z))" + (
-    r"|(?:(?m:^)[ \t]*~~~(?s:.*?)(?:\n[ \t]*~~~[ \t]*(?m:$)|\z))"
+FENCED = (
+    r"(?:(?m:^)[ \t]*```(?s:.*?)(?:\n[ \t]*```[ \t]*(?m:$)|\z)"
+    r"|(?m:^)[ \t]*~~~(?s:.*?)(?:\n[ \t]*~~~[ \t]*(?m:$)|\z))"
 )
 """A fenced block with its fences; one that is never closed runs to the end, as in CommonMark."""
 
-INLINE = r"``[^\n]+?``|`[^`\n]+`"
+INLINE = r"(?:``[^\n]+?``|`[^`\n]+`)"
 """A code span within a line."""
 
 INDENTED = r"(?:\A|\n[ \t]*\n)(?:(?: {4}|\t)[^\n]*(?:\n|\z))+"

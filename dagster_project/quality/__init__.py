@@ -1,0 +1,1 @@
+"""Expectation suites, and audits of one snapshot with them."""
