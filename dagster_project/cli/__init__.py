@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import sys
 
@@ -9,6 +10,7 @@ import sys
 def main() -> None:
     """Run the command; a user sees messages, never a traceback, unless SEEDBED_DEBUG is set."""
     os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
+    atexit.register(_end_of_stderr)
     from dagster_project.cli.app import app
     from dagster_project.cli.console import errors
     from dagster_project.errors import SeedbedError
@@ -33,3 +35,10 @@ def main() -> None:
             highlight=False,
         )
         sys.exit(2)
+
+
+def _end_of_stderr() -> None:
+    """DuckDB 2.0's bindings list leaked objects when the interpreter ends; nobody wants to read
+    that, and nothing else is said after this."""
+    sys.stderr.flush()
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)

@@ -83,7 +83,7 @@ def workspace_definitions(workspace: Workspace) -> dg.Definitions:
     )
 
 
-def _dataset_job(dataset: str) -> dg.UnresolvedAssetJobDefinition:
+def _dataset_job(dataset: str):
     return dg.define_asset_job(
         f"{dataset}_job",
         selection=dg.AssetSelection.groups(dataset),

@@ -13,7 +13,7 @@ import duckdb
 from pydantic import AfterValidator, Field
 
 from dagster_project.quality.audited import Audited, Subject, told
-from dagster_project.quality.expectation import Finding, SqlExpectation, some_rows
+from dagster_project.quality.expectation import Finding, SqlExpectation, percent, some_rows
 from dagster_project.warehouse.connect import identifier, literal
 
 
@@ -59,7 +59,7 @@ class _OfValues(SqlExpectation):
         raise NotImplementedError
 
     def expected(self) -> str:
-        share = f", at least {self.mostly:.2%} of them" if self.mostly < 1 else ""
+        share = f", at least {percent(self.mostly)} of them" if self.mostly < 1 else ""
         return f"values of `{self.column}` must {self.must()}{share}"
 
     def look(self, audited: Audited, subject: Subject) -> Finding:
@@ -73,7 +73,7 @@ class _OfValues(SqlExpectation):
             total=total,
             most=total - self.mostly * total,
             shown_sql=f"{subject.prefix}SELECT row_id, {column} {values}",
-            noun="values fail",
+            noun="values",
         )
 
 

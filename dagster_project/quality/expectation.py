@@ -72,13 +72,13 @@ def some_rows(
         total: rows looked at.
         most: so many may fail.
         shown_sql: as in `Finding`.
-        noun: what follows the counts.
+        noun: what is counted.
         more: added to what was observed.
     """
     (failing,) = audited.row(f"SELECT count(DISTINCT row_id) FROM (\n{failing_rows_sql}\n)")
     return Finding(
         passed=failing <= most,
-        observed=f"{counted(failing, total)} {noun}{more}",
+        observed=counted(failing, total, noun) + more,
         element_count=total,
         unexpected_count=failing,
         failing_rows_sql=failing_rows_sql if failing else None,
@@ -86,10 +86,15 @@ def some_rows(
     )
 
 
-def counted(part: int, whole: int) -> str:
-    """`3 of 1,000 (0.30%)`."""
-    share = f" ({part / whole:.2%})" if part and whole else ""
-    return f"{part:,} of {whole:,}{share}"
+def counted(part: int, whole: int, noun: str) -> str:
+    """`3 of 1,000 rows (0.3 %)`."""
+    share = f" ({percent(part / whole)})" if part and whole else ""
+    return f"{part:,} of {whole:,} {noun}{share}"
+
+
+def percent(share: float) -> str:
+    """`0.3 %`."""
+    return f"{share * 100:,.4g} %"
 
 
 def identifiers(columns: Sequence[str]) -> str:

@@ -175,8 +175,9 @@ def _expected(expectation: Any) -> str:
     from great_expectations.render.renderer.inline_renderer import InlineRenderer
 
     content, *_ = InlineRenderer(render_object=expectation.configuration).get_rendered_content()
-    values = {name: param["value"] for name, param in content.value.params.items()}
-    return Template(content.value.template).safe_substitute(values)
+    said: Any = content.value
+    values = {name: parameter["value"] for name, parameter in said.params.items()}
+    return Template(said.template).safe_substitute(values).rstrip(".")
 
 
 def _results(

@@ -33,7 +33,7 @@ def finding_of(audited: Audited, subject: Subject, check: Check, result: Any) ->
         return _of_a_column(check, bool(result.success), found)
     total, unexpected = int(found["element_count"]), int(found["unexpected_count"] or 0)
     missing = int(found.get("missing_count") or 0)
-    observed = f"{counted(unexpected, total - missing)} rows fail"
+    observed = counted(unexpected, total - missing, "rows")
     observed += f"; {missing:,} more are null" if missing else ""
     failing = _failing_rows(check, subject, found) if unexpected else None
     if failing and audited.row(f"SELECT count(*) FROM (\n{failing}\n)") != (unexpected,):
@@ -76,7 +76,7 @@ def raised_by(result: Any) -> str:
 
 def reason_of(error: Exception) -> str:
     """Why a check could not be run."""
-    errors = getattr(error, "errors", None)
+    errors: Any = getattr(error, "errors", None)
     if not callable(errors):
         return told(error)
     wrong = [item for item in errors() if isinstance(item, dict)]  # pydantic's
@@ -91,13 +91,13 @@ def _of_a_column(check: Check, passed: bool, found: Mapping[str, Any]) -> Findin
     named = check.expectation.startswith("expect_table_")
     if value is not None and not named and _may_be_text(value):
         value, values = None, values or [value]
-    counts = (("unexpected_count", "unexpected values"), ("missing_count", "missing values"))
-    counts = [f"{found[key]:,} {what}" for key, what in counts if found.get(key)]
+    kinds = (("unexpected_count", "unexpected values"), ("missing_count", "missing values"))
+    counts = [f"{found[key]:,} {what}" for key, what in kinds if found.get(key)]
     if value is not None:
         observed = f"{value:,.6g}" if isinstance(value, float) else str(value)[:300]
     else:
         observed = ", ".join(counts) or f"{'as' if passed else 'not as'} expected"
-    return Finding(passed, observed, values=values)
+    return Finding(passed, observed, values=sorted(values, key=str))
 
 
 def _may_be_text(value: Any) -> bool:

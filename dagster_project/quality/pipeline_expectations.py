@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from dagster_project.quality.audited import Audited, CannotCheck, Subject
-from dagster_project.quality.expectation import Finding, SqlExpectation, counted
+from dagster_project.quality.expectation import Finding, SqlExpectation, counted, percent
 from dagster_project.recipe.problems import nearest
 from dagster_project.warehouse.connect import identifier
 
@@ -34,7 +34,9 @@ class RemovedShare(SqlExpectation):
     def expected(self) -> str:
         parts = {"rule": self.rule, "step": self.step, "input": self.input}
         given = " ".join(f"{kind} `{name}`" for kind, name in parts.items() if name)
-        return f"{given or 'every step and every input'} removes at most {self.max:.2%} of rows"
+        return (
+            f"{given or 'every step and every input'} removes at most {percent(self.max)} of rows"
+        )
 
     def look(self, audited: Audited, subject: Subject) -> Finding:
         for kind, name in (("steps", self.step), ("inputs", self.input)):
@@ -49,7 +51,7 @@ class RemovedShare(SqlExpectation):
         shares = self._shares(audited)
         over = [share for share in shares if share[1] > self.max * share[2]]
         shown = sorted(over or shares, key=_share, reverse=True)
-        said = [f"{what} {counted(part, whole)}" for what, part, whole in shown]
+        said = [f"{what} {counted(part, whole, 'rows')}" for what, part, whole in shown]
         observed = "; ".join(said[: SHOWN if over else 1]) or "nothing that removes rows"
         more = f" and {len(over) - SHOWN} more" if len(over) > SHOWN else ""
         return Finding(passed=not over, observed=observed + more)
@@ -98,11 +100,11 @@ class QuarantinedShare(SqlExpectation):
     max: float = Field(ge=0, le=1, description="Largest share of all input rows.")
 
     def expected(self) -> str:
-        return f"at most {self.max:.2%} of input rows are quarantined"
+        return f"at most {percent(self.max)} of input rows are quarantined"
 
     def look(self, audited: Audited, subject: Subject) -> Finding:
         part, whole = _quarantined(audited, "audited")
-        return Finding(part <= self.max * whole, f"{counted(part, whole)} input rows")
+        return Finding(part <= self.max * whole, counted(part, whole, "input rows"))
 
 
 class Drift(SqlExpectation):
@@ -128,26 +130,32 @@ class Drift(SqlExpectation):
         return self
 
     def expected(self) -> str:
-        unit = " points" if self.metric.endswith("share") else ""
-        return f"{self._named()} changes by at most {self.max_change:.2%}{unit}"
+        return f"{self._named()} changes by at most {self._shown_change(self.max_change)}"
 
     def look(self, audited: Audited, subject: Subject) -> Finding:
         if not audited.has_previous():
             return Finding(True, "there is no earlier snapshot to compare with")
         now, before = self._measure(audited, "audited"), self._measure(audited, "previous")
         if now is None or before is None:
-            same = now is before
-            return Finding(same, "no values to compare" + ("" if same else " in one of the two"))
-        share = self.metric.endswith("share")
-        change = now - before if share or now == before else (now - before) / (before or 1)
-        shown = [f"{value:.2%}" if share else f"{value:,.6g}" for value in (now, before)]
-        if not share and self.metric == "rows":
-            shown = [f"{value:,.0f}" for value in (now, before)]
+            return Finding(now is before, "there is no length to measure in one of them, or both")
+        change = now - before
+        if not self._is_share() and change:
+            change /= before or 1
+        sign = "+" if change > 0 else ""
         return Finding(
             abs(change) <= self.max_change,
-            f"{self._named()} {shown[0]}, before {shown[1]}: {change:+.2%}"
-            + (" points" if share else ""),
+            f"{self._named()} {self._shown(now)}, before {self._shown(before)}: "
+            f"{sign}{self._shown_change(change)}",
         )
+
+    def _is_share(self) -> bool:
+        return self.metric.endswith("share")
+
+    def _shown(self, value: float) -> str:
+        return percent(value) if self._is_share() else f"{round(value, 2):,}"
+
+    def _shown_change(self, change: float) -> str:
+        return f"{change * 100:,.4g} percentage points" if self._is_share() else percent(change)
 
     def _named(self) -> str:
         return self.metric.replace("_", " ") + (f" of `{self.column}`" if self.column else "")

@@ -12,6 +12,7 @@ from dagster_project.quality.expectation import (
     Finding,
     SqlExpectation,
     identifiers,
+    percent,
     quoted,
     some_rows,
 )
@@ -40,7 +41,7 @@ class Sql(SqlExpectation):
 
     def expected(self) -> str:
         if self.max_failing_share is not None:
-            most = f"at most {self.max_failing_share:.2%} of rows"
+            most = f"at most {percent(self.max_failing_share)} of rows"
         else:
             most = f"at most {self.max_failing:,} rows" if self.max_failing else "no row"
         return f"{most} in: {' '.join(self.query.split())}"
@@ -59,9 +60,7 @@ class Sql(SqlExpectation):
             most = self.max_failing_share * total
         shown = self.query if len(columns) > 1 else "SELECT * FROM rows"
         failing = f"SELECT row_id FROM (\n{self.query}\n)"
-        return some_rows(
-            audited, failing, total=total, most=most, shown_sql=shown, noun="rows fail"
-        )
+        return some_rows(audited, failing, total=total, most=most, shown_sql=shown, noun="rows")
 
 
 class DuplicateShare(SqlExpectation):
@@ -75,7 +74,7 @@ class DuplicateShare(SqlExpectation):
     max: float = Field(default=0.0, ge=0, le=1, description="Largest share of rows that repeat.")
 
     def expected(self) -> str:
-        most = f"at most {self.max:.2%} of rows repeat" if self.max else "no row repeats"
+        most = f"at most {percent(self.max)} of rows repeat" if self.max else "no row repeats"
         return f"{most} an earlier one" + (f" in {quoted(self.columns)}" if self.columns else "")
 
     def look(self, audited: Audited, subject: Subject) -> Finding:
@@ -93,7 +92,7 @@ class DuplicateShare(SqlExpectation):
             f"SELECT min(row_id) FROM {relation} GROUP BY {identifiers(compared)}",
             total=total,
             most=self.max * total,
-            noun="rows repeat an earlier one",
+            noun="rows",
             shown_sql=f"{prefix}SELECT row_id, {identifiers(compared)} FROM {relation}",
         )
 
@@ -140,7 +139,7 @@ class ChatStructure(SqlExpectation):
             most=0,
             shown_sql=f"SELECT row_id, concat_ws(', ', {reasons}) AS broken, chat AS {column} "
             f"FROM (\n{chats}\n)",
-            noun="chats are malformed",
+            noun="chats",
             more=f": {', '.join(named)}" if named else "",
         )
 

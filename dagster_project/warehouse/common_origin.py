@@ -68,9 +68,9 @@ class Side:
 class CommonOrigin:
     """Makes, for each side, the temporary tables
 
-    - `<side>_rows(id, node, at, steps, generated)`: origins of its rows, `steps` naming the steps
+    - `<side>_rows(id, node, origin, steps, generated)`: origins of its rows, `steps` naming the steps
       that changed the row on the way;
-    - `<side>_removed(id, node, at)`: origins of the rows that were removed on the way.
+    - `<side>_removed(id, node, origin)`: origins of the rows that were removed on the way.
 
     Attributes:
         related: whether the sides have any origin in common; if not, no table is made.
@@ -169,7 +169,7 @@ class CommonOrigin:
             if side.address in side.nodes:
                 rows_table = self.reader.open(side.address).table("rows")
                 rows[side.address].append(
-                    "SELECT row_id AS id, row_id AS at, '' AS steps, false AS generated "
+                    "SELECT row_id AS id, row_id AS origin, '' AS steps, false AS generated "
                     f"FROM {rows_table}"
                 )
             for place, at in enumerate(side.expanded):
@@ -190,7 +190,7 @@ class CommonOrigin:
                     for node in side.nodes
                     for query in found[node]
                 ]
-                none = "SELECT 0::USMALLINT AS node, 0::BIGINT AS id, 0::BIGINT AS at WHERE false"
+                none = "SELECT 0::USMALLINT AS node, 0::BIGINT AS id, 0::BIGINT AS origin WHERE false"
                 union = " UNION ALL BY NAME ".join(ends or [none])
                 self.reader.all(f"CREATE TEMP TABLE {side.name}_{table} AS {union}")
 
@@ -212,15 +212,15 @@ class CommonOrigin:
         generated = "l.relation = 'generated'"
         if snapshot.address == side.address:
             return (
-                f"SELECT l.row_id AS id, l.parent_row_id AS at, m.label AS steps, "
+                f"SELECT l.row_id AS id, l.parent_row_id AS origin, m.label AS steps, "
                 f"{generated} AS generated {lineage} {joined} WHERE l.parent_input = {number}"
             )
         below = " UNION ALL ".join(rows)
         return (
-            "SELECT f.id, l.parent_row_id AS at, "
+            "SELECT f.id, l.parent_row_id AS origin, "
             "concat_ws(', ', nullif(f.steps, ''), nullif(m.label, '')) AS steps, "
             f"f.generated OR {generated} AS generated {lineage} {joined} "
-            f"JOIN ({below}) f ON f.at = l.row_id WHERE l.parent_input = {number}"
+            f"JOIN ({below}) f ON f.origin = l.row_id WHERE l.parent_input = {number}"
         )
 
     def _removed_up(
@@ -228,15 +228,15 @@ class CommonOrigin:
     ) -> str:
         """A query for what a snapshot removed, and for the parents of what was removed before."""
         own = (
-            f"SELECT ({place}::BIGINT << {DISPOSITION_BITS}) + rowid AS id, parent_row_id AS at "
+            f"SELECT ({place}::BIGINT << {DISPOSITION_BITS}) + rowid AS id, parent_row_id AS origin "
             f"FROM {snapshot.table('dispositions')} WHERE parent_input = {number}"
         )
         if not removed:
             return own
         return (
-            f"{own} UNION ALL SELECT f.id, l.parent_row_id AS at "
+            f"{own} UNION ALL SELECT f.id, l.parent_row_id AS origin "
             f"FROM {snapshot.table('lineage')} l JOIN ({' UNION ALL '.join(removed)}) f "
-            f"ON f.at = l.row_id WHERE l.parent_input = {number}"
+            f"ON f.origin = l.row_id WHERE l.parent_input = {number}"
         )
 
     def _number_records(self) -> dict[str, str]:
@@ -326,10 +326,10 @@ def _placed(query: str, numbered: str | None) -> str:
         return query
     places, edited = numbered.split()
     return (
-        "SELECT p.* REPLACE (coalesce(e.same, p.at) AS at) FROM ("
-        "SELECT q.* REPLACE (q.at - s.first_row + s.start AS at) "
-        f"FROM ({query}) q ASOF JOIN {places} s ON q.at >= s.first_row) p "
-        f"LEFT JOIN {edited} e ON e.number = p.at"
+        "SELECT p.* REPLACE (coalesce(e.same, p.origin) AS origin) FROM ("
+        "SELECT q.* REPLACE (q.origin - s.first_row + s.start AS origin) "
+        f"FROM ({query}) q ASOF JOIN {places} s ON q.origin >= s.first_row) p "
+        f"LEFT JOIN {edited} e ON e.number = p.origin"
     )
 
 

@@ -146,7 +146,7 @@ def _sides(reader: Reader, common: CommonOrigin) -> None:
         if not common.related:
             reader.all(
                 f"CREATE TEMP TABLE {side.name} AS SELECT row_id AS id, content_hash AS hash, "
-                f"NULL::USMALLINT AS node, NULL::BIGINT AS at, '' AS steps, "
+                f"NULL::USMALLINT AS node, NULL::BIGINT AS origin, '' AS steps, "
                 f"false AS generated FROM {hashes}"
             )
             continue
@@ -154,15 +154,15 @@ def _sides(reader: Reader, common: CommonOrigin) -> None:
         once = f"FROM {rows}"
         if reader.all(f"SELECT count(*) > count(DISTINCT id) FROM {rows}")[0][0]:
             once = (
-                "SELECT id, (min((node, at)) FILTER (NOT generated)).node AS node, "
-                "(min((node, at)) FILTER (NOT generated)).at AS at, "
+                "SELECT id, (min((node, origin)) FILTER (NOT generated)).node AS node, "
+                "(min((node, origin)) FILTER (NOT generated)).origin AS origin, "
                 "string_agg(DISTINCT steps, ', ' ORDER BY steps) FILTER (steps <> '') AS steps, "
                 f"bool_and(generated) AS generated FROM {rows} GROUP BY id"
             )
         reader.all(
             f"CREATE TEMP TABLE {side.name} AS SELECT h.row_id AS id, h.content_hash AS hash, "
             "CASE WHEN NOT o.generated THEN o.node END AS node, "
-            "CASE WHEN NOT o.generated THEN o.at END AS at, coalesce(o.steps, '') AS steps, "
+            "CASE WHEN NOT o.generated THEN o.origin END AS origin, coalesce(o.steps, '') AS steps, "
             f"coalesce(o.generated, false) AS generated FROM {hashes} h "
             f"LEFT JOIN ({once}) o ON o.id = h.row_id"
         )
@@ -172,9 +172,9 @@ def _match(reader: Reader) -> None:
     """`matched(a_row, b_row, same)`: by origin and content, then by origin, then by content."""
     reader.all(
         "CREATE TEMP TABLE matched AS SELECT a.id AS a_row, b.id AS b_row, true AS same "
-        "FROM a JOIN b USING (node, at, hash) WHERE false"
+        "FROM a JOIN b USING (node, origin, hash) WHERE false"
     )
-    for keys, same in ((("node", "at", "hash"), True), (("node", "at"), False), (("hash",), True)):
+    for keys, same in ((("node", "origin", "hash"), True), (("node", "origin"), False), (("hash",), True)):
         columns = ", ".join(keys)
         for side in ("a", "b"):
             reader.all(
@@ -209,7 +209,7 @@ def _explain(reader: Reader, common: CommonOrigin) -> None:
         for other in ("b" if mine == "a" else "a")
         for known, else_ in (
             (
-                f"WHEN EXISTS (FROM {other}_rows k WHERE k.node = o.node AND k.at = o.at) "
+                f"WHEN EXISTS (FROM {other}_rows k WHERE k.node = o.node AND k.origin = o.origin) "
                 "THEN 'other part'",
                 "new source",
             )
@@ -232,7 +232,7 @@ def _removals(reader: Reader, mine: Side, other: Side, related: bool) -> None:
         LEFT JOIN {steps} s ON s.step = d.step WHERE c.place = {place}"""
     chosen = f"{mine.name}_chosen"
     low = (1 << DISPOSITION_BITS) - 1
-    origin = f"{other.name}_removed r ON r.node = o.node AND r.at = o.at"
+    origin = f"{other.name}_removed r ON r.node = o.node AND r.origin = o.origin"
     reader.all(
         f"CREATE TEMP TABLE {chosen} AS SELECT id, first >> {DISPOSITION_BITS} AS place, "
         f"first & {low} AS position FROM (SELECT o.id, min(r.id) AS first "
