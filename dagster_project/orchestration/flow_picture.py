@@ -10,6 +10,8 @@ from html import escape
 INLINE_LIMIT = 1000
 """Dagster's UI shows Markdown shorter than this in place, and longer Markdown in a dialog."""
 
+WIDTH = 400
+
 KEPT, REMOVED, QUIET = "#2a9d8f", "#e76f51", "#888"
 
 
@@ -25,12 +27,13 @@ class FlowStep:
 
 def flow_picture(steps: Sequence[FlowStep], rows_in: int) -> str:
     """Markdown with a small picture: the band is the rows that go on, what hangs below it at a step
-    is what the step removed. Short enough to be shown in place, with step names if they fit."""
+    is what the step removed. Short enough to be shown in place; steps have their names if those fit,
+    else their numbers."""
     for label in (_name, _number, _no_label):
         markdown = _markdown(_band(steps, rows_in, label))
-        if len(markdown) < INLINE_LIMIT:
+        if len(markdown) < INLINE_LIMIT and (label is not _name or _fit(steps)):
             return markdown
-    return _markdown(_band(_largest(steps), rows_in, _number))
+    return _markdown(_band(_largest(steps), rows_in, _no_label))
 
 
 def length_picture(before: Sequence[int], after: Sequence[int]) -> str:
@@ -51,8 +54,8 @@ def length_picture(before: Sequence[int], after: Sequence[int]) -> str:
 
 def _band(steps: Sequence[FlowStep], rows_in: int, label) -> str:
     count = len(steps)
-    cell = 360 / (count + 1)
-    scale = 40 / max(rows_in, 1, *(step.rows_in for step in steps))
+    cell = WIDTH / (count + 1)
+    scale = 60 / max(rows_in, 1, *(step.rows_in for step in steps))
     height = rows_in * scale
     top, drops, labels = f"M0 4v{height:.1f}h{cell:.0f}", "", ""
     for index, step in enumerate(steps):
@@ -65,15 +68,20 @@ def _band(steps: Sequence[FlowStep], rows_in: int, label) -> str:
     body = f'<path d="{top}V4z" fill="{KEPT}"/><path d="{drops}" fill="{REMOVED}"/>'
     if labels:
         body += f'<g font-size="8" fill="{QUIET}">{labels}</g>'
-    return _svg(360, 56, body)
+    return _svg(WIDTH, 80, body)
+
+
+def _fit(steps: Sequence[FlowStep]) -> bool:
+    """Whether the names have room beside each other."""
+    return all(len(step.name) * 4.4 < WIDTH / (len(steps) + 1) for step in steps)
 
 
 def _name(_: int, step: FlowStep, x: float) -> str:
-    return f'<text x="{x:.0f}" y="54">{escape(step.name[:12])}</text>'
+    return f'<text x="{x:.0f}" y="76">{escape(step.name)}</text>'
 
 
 def _number(index: int, _: FlowStep, x: float) -> str:
-    return f'<text x="{x:.0f}" y="54">{index + 1}</text>'
+    return f'<text x="{x:.0f}" y="76">{index + 1}</text>'
 
 
 def _no_label(_: int, __: FlowStep, ___: float) -> str:
@@ -87,7 +95,8 @@ def _largest(steps: Sequence[FlowStep]) -> list[FlowStep]:
 
 
 def _svg(width: int, height: int, body: str) -> str:
-    return f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}">{body}</svg>'
+    size = f'width="{width}" height="{height}"'
+    return f'<svg xmlns="http://www.w3.org/2000/svg" {size}>{body}</svg>'
 
 
 def _markdown(svg: str) -> str:

@@ -17,8 +17,9 @@ from dagster_project.warehouse.manifest import InputReference, snapshot_path
 from dagster_project.warehouse.store import Store
 from dagster_project.workspace import VersionName
 
-SAMPLE_ROWS = 5
-CELL = 160
+SAMPLE_ROWS = 4
+CELL = 110
+READ_FIRST = ("messages", "text", "prompt", "chosen", "rejected", "docstring")
 BINS = 20
 
 
@@ -42,7 +43,7 @@ def materialization_metadata(store: Store, plan: Plan, outcome: Outcome) -> dict
             "dagster/column_lineage": _column_lineage(connection, plan),
             "status": "unchanged since it was built" if outcome.reused else manifest.status,
             "flow_of_rows": dg.MetadataValue.md(flow_picture(_flow(steps), rows_in)),
-            "steps": _table(steps),
+            "steps": _steps_table(steps),
             "removed_by_rule": _table(_rules(connection)),
             "inputs": _table(_inputs(connection)),
             "sample": _table(_sample(connection)),
@@ -71,17 +72,25 @@ def materialization_metadata(store: Store, plan: Plan, outcome: Outcome) -> dict
 def _steps(connection: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
     return _records(
         connection,
-        """SELECT step + 1 AS number, name AS step, operator, coalesce(input, 'all') AS input,
-           rows_in, kept, changed, merged, split, dropped, quarantined, rows_out,
-           round(seconds, 3) AS seconds FROM steps ORDER BY step""",
+        """SELECT concat(step + 1, ' ', coalesce(input || ': ', ''), name) AS step, rows_in,
+           rows_out, dropped, merged, quarantined, split, changed, kept,
+           round(seconds, 3) AS seconds, operator, input FROM steps ORDER BY steps.step""",
     )
+
+
+def _steps_table(steps: Sequence[dict[str, Any]]) -> dg.MetadataValue | None:
+    """What each step did, without the columns in which nothing happened."""
+    quiet = {"merged", "split", "quarantined"}
+    shown = {name for name in quiet if any(step[name] for step in steps)}
+    hidden = (quiet - shown) | {"input"}
+    return _table([{k: v for k, v in step.items() if k not in hidden} for step in steps])
 
 
 def _rules(connection: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
     return _records(
         connection,
         """SELECT coalesce(steps.name, 'landing') AS step, coalesce(rule, 'unreadable') AS rule,
-           disposition, inputs.name AS input, count(*) AS row_count
+           count(*) AS row_count, disposition, inputs.name AS input
            FROM dispositions LEFT JOIN steps USING (step)
            LEFT JOIN inputs ON inputs.input = parent_input
            GROUP BY ALL ORDER BY min(dispositions.step), row_count DESC LIMIT 40""",
@@ -98,14 +107,18 @@ def _inputs(connection: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
 
 
 def _sample(connection: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
-    """Rows spread evenly over the snapshot."""
+    """Rows spread evenly over the snapshot, what a model would read first."""
     rows = _records(
         connection,
         f"""SELECT * FROM rows WHERE row_id IN (
             SELECT ((SELECT count(*) FROM rows) * i // {SAMPLE_ROWS})::BIGINT
             FROM range({SAMPLE_ROWS}) t(i)) ORDER BY row_id""",
     )
-    return [{name: _short(value) for name, value in row.items()} for row in rows]
+    first = [name for name in ("row_id", *READ_FIRST) if rows and name in rows[0]]
+    return [
+        {name: _short(row[name]) for name in (*first, *(n for n in row if n not in first))}
+        for row in rows
+    ]
 
 
 def _short(value: Any) -> Any:
@@ -116,10 +129,10 @@ def _short(value: Any) -> Any:
 
 
 def _flow(steps: Sequence[dict[str, Any]]) -> list[FlowStep]:
-    joined = [step for step in steps if step["input"] == "all"]
+    joined = [step for step in steps if step["input"] is None]
     return [
         FlowStep(
-            step["step"],
+            step["step"].partition(" ")[2],
             step["rows_in"],
             step["rows_out"],
             step["merged"] + step["dropped"] + step["quarantined"],

@@ -121,10 +121,10 @@ class ChatStructure(SqlExpectation):
         fields = self._fields(audited.columns(subject.table)[self.column])
         rules = self._rules("tool_calls" in fields)
         column = identifier(self.column)
-        chats = (
-            f"{subject.prefix}SELECT row_id, {column} AS chat, "
-            f"list_transform({column}, lambda m: m.role) AS roles "
-            f"FROM {identifier(subject.relation)} WHERE {column} IS NOT NULL"
+        chats = (  # no column of the user's in reach of a lambda: it would hide its parameter
+            f"{subject.prefix}SELECT *, list_transform(chat, lambda m: m.role) AS roles FROM "
+            f"(SELECT row_id, {column} AS chat FROM {identifier(subject.relation)} "
+            f"WHERE {column} IS NOT NULL)"
         )
         counts = ", ".join(f"count(*) FILTER ({broken})" for broken in rules.values())
         total, *broken = audited.row(f"SELECT count(*), {counts} FROM (\n{chats}\n)")

@@ -218,7 +218,7 @@ class CommonOrigin:
         below = " UNION ALL ".join(rows)
         return (
             "SELECT f.id, l.parent_row_id AS origin, "
-            "concat_ws(', ', nullif(f.steps, ''), nullif(m.label, '')) AS steps, "
+            "concat_ws(', ', nullif(m.label, ''), nullif(f.steps, '')) AS steps, "
             f"f.generated OR {generated} AS generated {lineage} {joined} "
             f"JOIN ({below}) f ON f.origin = l.row_id WHERE l.parent_input = {number}"
         )

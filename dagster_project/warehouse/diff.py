@@ -9,6 +9,7 @@ from pydantic import ConfigDict, Field
 
 from dagster_project.warehouse.address import Answer, Row, RowAddress, Snapshot, SnapshotAddress
 from dagster_project.warehouse.common_origin import DISPOSITION_BITS, CommonOrigin, Side
+from dagster_project.warehouse.connect import literal
 from dagster_project.warehouse.reading import Reader, resolve
 from dagster_project.warehouse.schema import LANDING_STEP
 from dagster_project.warehouse.store import Store
@@ -245,7 +246,7 @@ def _removals(reader: Reader, mine: Side, other: Side, related: bool) -> None:
         snapshot = reader.open(at)
         parts.append(
             details.format(
-                snapshot=f"'{at}'",
+                snapshot=literal(str(at)),
                 step=f"CASE WHEN d.step = {LANDING_STEP} THEN 'landing' ELSE s.name END AS step",
                 chosen=chosen,
                 dispositions=snapshot.table("dispositions"),
@@ -277,7 +278,7 @@ def _causes(
     found = reader.all(
         f"SELECT {', '.join(fields)}, count(*) AS n, "
         f"min(coalesce(b_row, a_row), {max(1, int(examples))}) "
-        "FROM differing GROUP BY ALL ORDER BY n DESC, ALL"
+        f"FROM differing GROUP BY ALL ORDER BY n DESC, {', '.join(fields)}"
     )
     return tuple(
         Cause(

@@ -67,11 +67,13 @@ class SnapshotBuilder:
         return self
 
     def _connect(self) -> duckdb.DuckDBPyConnection:
+        spill = self.store.cache / "spill"
+        spill.mkdir(parents=True, exist_ok=True)
         connection = duckdb.connect(
             str(self.path),
             config={
                 "python_enable_replacements": False,
-                "temp_directory": str(self.store.cache / "spill" / self.snapshot_id),
+                "temp_directory": str(spill / self.snapshot_id),
                 "memory_limit": MEMORY_LIMIT,
             },
         )

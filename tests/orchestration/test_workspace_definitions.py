@@ -105,7 +105,7 @@ def test_a_run_publishes_and_tells(written, instance) -> None:
     assert metadata["rows_removed"].value == 1
     assert "data:image/svg+xml" in metadata["flow_of_rows"].value
     assert len(metadata["flow_of_rows"].value) < 1000
-    assert [record.data["step"] for record in metadata["steps"].records] == ["filter_length"]
+    assert [record.data["step"] for record in metadata["steps"].records] == ["1 filter_length"]
     checks = {item.check_name: item for item in result.get_asset_check_evaluations()}
     assert checks["no_bad"].passed
     assert not checks["no_odd"].passed

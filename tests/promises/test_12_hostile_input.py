@@ -76,10 +76,14 @@ def test_bad_records_are_kept_and_good_ones_pass(space, lines, rows: int, bad: i
 def test_a_long_line_passes_and_a_longer_one_is_refused(space) -> None:
     (space.root / "rows.jsonl").write_text(json.dumps({"a": "x" * 20_000_000}) + "\n")
     assert publish(space, "rows.jsonl").manifest.rows == 1
-    space.recipe("a/v1", RECIPE.format(name="rows.jsonl", limit=0).replace(
-        "{quarantine: 0", "{max_line_bytes: 1000000, quarantine: 0"
-    ))
-    with pytest.raises(SeedbedError, match=r"rows\.jsonl"):
+    (space.root / "long.jsonl").write_text(json.dumps({"a": "y" * 2_000_000}) + "\n")
+    space.recipe(
+        "a/v1",
+        RECIPE.format(name="long.jsonl", limit=0).replace(
+            "{quarantine: 0", "{max_line_bytes: 1000000, quarantine: 0"
+        ),
+    )
+    with pytest.raises(SeedbedError, match=r"long\.jsonl"):
         space.publish("a/v1")
 
 

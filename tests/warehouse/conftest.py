@@ -286,10 +286,9 @@ class Warehouse:
         splits = sum(1 << number for number, what in enumerate(does) if what == "split")
         columns = sorted({name for row in rows for name in row.data}) or ["text"]
         data = {name: [row.data.get(name) for row in rows] for name in columns}
-        ids = pl.Series("row_id", range(len(rows)), dtype=pl.Int64)
-        kinds = {name: pl.String for name in columns if name == "text"}
-        frame = pl.DataFrame(data, schema_overrides=kinds).with_columns(ids)
-        built.append("rows", frame.select("row_id", *columns))
+        kinds = {"row_id": pl.Int64, "text": pl.String}
+        frame = pl.DataFrame({"row_id": range(len(rows)), **data}, schema_overrides=kinds)
+        built.append("rows", frame)
         edges = [
             {
                 "row_id": row_id,
@@ -306,7 +305,8 @@ class Warehouse:
             for number, parent in (row.key[:2], *row.others)
         ]
         kinds = {"row_id": pl.Int64, "parent_row_id": pl.Int64, "changed_by": pl.UInt64}
-        built.append("lineage", pl.DataFrame(edges, schema_overrides=kinds))
+        if edges:
+            built.append("lineage", pl.DataFrame(edges, schema_overrides=kinds))
         for table in ("dispositions", "quarantine"):
             if found := getattr(books, table):
                 frame = pl.DataFrame(found, infer_schema_length=None)

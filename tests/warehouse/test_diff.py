@@ -90,11 +90,11 @@ def test_over_several_hops_and_another_input(raw, make):
     raw.publish("side/v1", {"raw": "raw/v1", "more": more})
     found = compare(raw, "side/v1", "top/v1")
     assert causes(found) == {
-        ("changed", "steps", None, None, None, "mid/v1 lower, shout", 2),
+        ("changed", "steps", None, None, None, "mid/v1 lower, shout", 3),
         ("changed", "steps", None, None, None, "shout", 2),
         ("left", "removed", "length", "too_short", None, None, 1),
         ("left", "new source", None, None, None, None, 1),
-    } or found.unchanged
+    }
     removed = next(cause for cause in found.causes if cause.step == "length")
     assert str(removed.snapshot).startswith("mid/v1@")
 
@@ -170,7 +170,7 @@ def test_a_common_origin_above_another(raw, make):
 
 
 @settings(
-    max_examples=8, deadline=None, derandomize=True,
+    max_examples=6, deadline=None, derandomize=True,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )  # fmt: skip
 @given(

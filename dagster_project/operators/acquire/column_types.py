@@ -176,8 +176,8 @@ def _convert(series: pl.Series, dtype: pl.DataType) -> pl.Series:
         array = _cast(series.to_arrow(), arrow_type(dtype))
     except pa.ArrowInvalid as error:
         raise InputError(
-            f"field `{series.name}` holds fractions, and an integer that a float would round "
-            f"({error}). Declare its type: `text` keeps every digit, `float` rounds"
+            f"field `{series.name}` has a value that {dtype} does not hold exactly ({error}). "
+            "Declare its type: `text` keeps every digit, `float` rounds"
         ) from error
     return pl.Series(series.name, pl.from_arrow(array), dtype=dtype)
 

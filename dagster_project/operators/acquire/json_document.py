@@ -164,19 +164,17 @@ class _Document:
             try:
                 value, end = self._decoder.raw_decode(self._text, self._at)
                 if end < len(self._text) or self._ended:
+                    self._check_length(end)
                     text, self._at = self._text[self._at : end], end
                     return value, text
             except json.JSONDecodeError as error:
                 is_cut = error.msg.startswith("Unterminated") or error.pos > len(self._text) - 16
                 if self._ended or not is_cut:
-                    self.fail(error.msg[0].lower() + error.msg[1:], error.pos)
+                    reason = error.msg[0].lower() + error.msg[1:].removesuffix(" at")
+                    self.fail(f"not valid JSON: {reason}", error.pos)
             except RecursionError:
                 self.fail("a value is nested too deeply")
-            if len(self._text) - self._at > self.limits.max_line_bytes:
-                self.fail(
-                    f"a value is longer than {self.limits.max_line_bytes:,} bytes; if that is "
-                    "meant, raise `limits.max_line_bytes`"
-                )
+            self._check_length(len(self._text))
             self._read()
 
     def items(self) -> Iterator[str]:
@@ -194,7 +192,7 @@ class _Document:
     def finish(self) -> None:
         """Refuse anything but white space from here on."""
         if self.peek():
-            self.fail("more text after the end of the document")
+            self.fail("not valid JSON: more text after the end of the document")
 
     def fail(self, reason: str, position: int | None = None) -> NoReturn:
         """Refuse the document.
@@ -206,7 +204,14 @@ class _Document:
         line = self._lines_before + before.count("\n") + 1
         column = len(before) - (before.rfind("\n") + 1) + 1
         column += 0 if "\n" in before else self._characters_before
-        raise InputError(f"{self.file}:{line}:{column}: not valid JSON: {reason}")
+        raise InputError(f"{self.file}:{line}:{column}: {reason}")
+
+    def _check_length(self, end: int) -> None:
+        if end - self._at > self.limits.max_line_bytes:
+            self.fail(
+                f"a value is longer than {self.limits.max_line_bytes:,} bytes; if that is meant, "
+                "raise `limits.max_line_bytes`"
+            )
 
     def _members(self, opening: str, closing: str) -> Iterator[None]:
         self._expect(opening)
@@ -219,7 +224,7 @@ class _Document:
 
     def _expect(self, character: str) -> None:
         if self.peek() != character:
-            self.fail(f"{character!r} is expected")
+            self.fail(f"not valid JSON: {character!r} is expected")
         self._at += 1
 
     def _read(self) -> None:

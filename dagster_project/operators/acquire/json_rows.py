@@ -86,7 +86,7 @@ def decode_object(text: str) -> dict[str, Any]:
         _check_nesting(text)
         value = _DECODER.decode(text)
     except json.JSONDecodeError as error:
-        reason = error.msg[0].lower() + error.msg[1:]
+        reason = error.msg[0].lower() + error.msg[1:].removesuffix(" at")
         raise BadRow(f"not valid JSON: {reason} at character {error.pos + 1}") from error
     except RecursionError as error:
         raise BadRow("nested too deeply") from error

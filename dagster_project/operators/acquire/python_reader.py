@@ -23,7 +23,7 @@ from dagster_project.operators.acquire.column_types import conform, unify_schema
 from dagster_project.operators.acquire.content_key import content_key
 from dagster_project.operators.acquire.input_error import InputError
 from dagster_project.operators.acquire.origins import typed_origin
-from dagster_project.operators.acquire.record_frames import UnusableValue, frame_of_records
+from dagster_project.operators.acquire.record_frames import MAX_DEPTH, frame_of_records
 
 BLOCK_ROWS = 10_000
 BLOCK_BYTES = 32 * 2**20
@@ -129,7 +129,7 @@ class PythonReader:
             raise InputError(f"{self._where}: a row has the field {wrong!r}; names must be text")
         try:
             return frame_of_records(rows)
-        except (UnusableValue, InputError) as error:
+        except (InputError, ValueError, RecursionError) as error:
             raise InputError(f"{self._where}: {error}") from error
 
     def _frame_of(self, item: Any) -> pl.DataFrame:
@@ -192,12 +192,15 @@ def _in_blocks(frame: pl.DataFrame) -> Iterator[pl.DataFrame]:
     return frame.iter_slices(min(BLOCK_ROWS, max(1, BLOCK_BYTES // width)))
 
 
-def _weight(value: Any) -> int:
+def _weight(value: Any, depth: int = 0) -> int:
     """About how many bytes a value takes."""
     if isinstance(value, str | bytes):
         return len(value)
+    if depth == MAX_DEPTH:
+        return 8
     if isinstance(value, Mapping):
-        return sum(len(key) + _weight(item) for key, item in value.items())
+        items = value.items()
+        return sum(_weight(key) + _weight(item, depth + 1) for key, item in items)
     if isinstance(value, list | tuple):
-        return sum(map(_weight, value))
+        return sum(_weight(item, depth + 1) for item in value)
     return 8

@@ -159,8 +159,8 @@ def _column(name: str, values: list[Any], dtype: pl.DataType, may_be_text: bool)
         if may_be_text:
             return pl.Series(name, [text_of(value) for value in values], dtype=pl.String)
         raise InputError(
-            f"field `{name}` holds fractions, and an integer that a float would round ({error}). "
-            "Declare its type: `text` keeps every digit, `float` rounds"
+            f"field `{name}` has a value that {dtype} does not hold exactly ({error}). Declare its "
+            "type: `text` keeps every digit, `float` rounds"
         ) from error
     except UnicodeEncodeError as error:
         raise UnusableValue(f"text with half a surrogate pair in field `{name}`") from error
@@ -171,6 +171,9 @@ def _type_of(kind: Kind) -> pl.DataType:
     if isinstance(kind, str):
         return _TYPES[kind]
     if kind[0] is dict:
+        wrong = next((name for name, _ in kind[1:] if not isinstance(name, str)), None)
+        if wrong is not None:
+            raise UnusableValue(f"an object with the field {wrong!r}; names must be text")
         return pl.Struct({name: _type_of(item) for name, item in kind[1:]})
     inner: pl.DataType = pl.Null()
     for item in kind[1:]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Self
 
 import polars as pl
-from pydantic import Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
 from dagster_project.operators.base import RowOperator, Rule
 from dagster_project.operators.process.chat_formats import (
@@ -55,6 +55,8 @@ class ConvertChat(RowOperator):
         OperatorMisuse: when a column has the wrong type, or a column of the target is there
             already.
     """
+
+    model_config = ConfigDict(serialize_by_alias=True)
 
     source: FormatName = Field(alias="from", description="The format the rows have.")
     target: FormatName = Field(alias="to", description="The format they get.")

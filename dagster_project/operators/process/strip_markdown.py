@@ -43,13 +43,13 @@ MARKUP = (
     (rf"{EDGE}\*\*\*(?P<text>[^\s*](?:[^*\n]*[^\s*])?)\*\*\*{EDGE_AFTER}",),
     (
         rf"{EDGE}\*\*(?P<text>[^\s*](?:[^\n]*?[^\s*])?)\*\*{EDGE_AFTER}",
-        r"\b{start-half}__(?P<text>[^\s_](?:[^\n]*?[^\s_])?)__\b{end-half}",
+        rf"{EDGE}__(?P<text>[^\s_](?:[^\n]*?[^\s_])?)__{EDGE_AFTER}",
         r"~~(?P<text>[^\s~](?:[^~\n]*[^\s~])?)~~",
     ),
     (
         r"(?P<text>\*\*+)",
         rf"{EDGE}\*(?P<text>[^\s*](?:[^*\n]*[^\s*])?)\*{EDGE_AFTER}",
-        r"\b{start-half}_(?P<text>[^\s_](?:[^_\n]*[^\s_])?)_\b{end-half}",
+        rf"{EDGE}_(?P<text>[^\s_](?:[^_\n]*[^\s_])?)_{EDGE_AFTER}",
     ),
 )
 """Markup, pass by pass. Of each match, `text` stays."""

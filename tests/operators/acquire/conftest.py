@@ -36,7 +36,7 @@ def read_whole(reader: Reader) -> Whole:
     keys, rows, origins = [], [], []
     for block in reader.blocks():
         records = block.parse()
-        assert records.parsed.height == records.origin.height > 0
+        assert records.parsed.height == records.origin.height
         assert records.origin.schema == ORIGIN_SCHEMA
         bad = records.origin["error"].is_not_null()
         assert all(column.filter(bad).is_null().all() for column in records.parsed)

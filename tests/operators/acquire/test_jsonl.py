@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from dagster_project.operators.acquire import json_rows, text_blocks
+from dagster_project.operators.acquire import column_types, json_rows, text_blocks
 from dagster_project.operators.acquire.input_error import InputError
 
 CHAT = '{"id": 1, "messages": [{"role": "user", "content": "héllo 😀"}], "score": 0.5}'
@@ -47,11 +47,11 @@ def test_a_byte_order_mark_and_a_missing_last_line_feed(read_text):
         ('{"a": 1,}', "not valid JSON: expecting property name enclosed in double quotes at"),
         ('{"a": 1 "b": 2}', "not valid JSON: expecting ',' delimiter at character 9"),
         ("not json", "not valid JSON: expecting value at character 1"),
-        ('{"a": "x', "not valid JSON: unterminated string starting at at character 7"),
+        ('{"a": "x', "not valid JSON: unterminated string starting at character 7"),
         ('{"a": 1} {"a": 2}', "not valid JSON: extra data at character 10"),
         ('{"a": 1}\r{"a": 2}', "not valid JSON: extra data at character 10"),
         ('{"a": 1},', "not valid JSON: extra data at character 9"),
-        ('{"a": "\t"}', "not valid JSON: invalid control character at at character 8"),
+        ('{"a": "\t"}', "not valid JSON: invalid control character at character 8"),
         ("[1, 2]", "a list, where an object is expected"),
         ('"text"', "text, where an object is expected"),
         ("3", "a number, where an object is expected"),
@@ -130,12 +130,13 @@ def test_an_object_with_very_many_fields_is_text(read_text):
     assert json.loads(whole.rows["votes"][1]) == wide["votes"]
 
 
-def test_rows_that_share_no_fields_do_not_fill_memory(read_text):
+def test_rows_that_share_no_fields_do_not_fill_memory(read_text, monkeypatch):
     with pytest.raises(InputError, match=r"a.jsonl:1-5000: .*more than 2,048 different fields"):
         read_text("a.jsonl", "\n".join(f'{{"k{number}": 1}}' for number in range(5000)))
-    empty = ",".join(["{}"] * 400_000)
+    monkeypatch.setattr(column_types, "MAX_CELLS", 100_000)
+    empty = ",".join(["{}"] * 1_000)
     full = ",".join(f'"k{number}":1' for number in range(200))
-    with pytest.raises(InputError, match=r"80,000,\d+ empty cells.*`json`"):
+    with pytest.raises(InputError, match=r"20\d,\d+ empty cells.*`json`"):
         read_text("a.jsonl", f'{{"a": [{empty}]}}\n{{"a": [{{{full}}}]}}\n')
 
 
@@ -231,11 +232,28 @@ VALUES = st.recursive(
 )
 ROWS = st.lists(st.dictionaries(st.sampled_from("abc"), VALUES, max_size=3), min_size=1, max_size=8)
 DAMAGE = st.sampled_from(
-    [None, None, None, "{", "}", '"', ",", "null", " null", "NaN", "\\ud800", "1e999", "\r", '"a":1,']
+    [
+        None,
+        None,
+        None,
+        "{",
+        "}",
+        '"',
+        ",",
+        "null",
+        " null",
+        "NaN",
+        "\\ud800",
+        "1e999",
+        "\r",
+        '"a":1,',
+    ]
 )
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(
+    max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(rows=ROWS, damages=st.lists(st.tuples(DAMAGE, st.floats(0, 1)), min_size=8, max_size=8))
 def test_fast_and_careful_parsing_agree_and_nothing_is_lost(read_text, monkeypatch, rows, damages):
     lines = []
