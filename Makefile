@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: run test lint build promises benchmark clean
+.PHONY: run build test promises benchmark docs clean
 
 run: build
 	@$(BIN)/seedbed serve --port $(PORT)
@@ -31,6 +31,10 @@ $(READY): requirements.lock pyproject.toml
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $(READY)
+
+docs: $(READY)
+	@$(BIN)/seedbed operators --markdown > docs/operators.md
+	@$(BIN)/seedbed schema --write
 
 clean:
 	rm -rf $(VENV) store .dagster/history .dagster/storage

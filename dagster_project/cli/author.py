@@ -134,14 +134,19 @@ def schema(
 
 def operators(
     name: Annotated[str | None, typer.Argument(help="One operator, in full.")] = None,
+    markdown: Annotated[bool, typer.Option(help="The whole catalogue as Markdown.")] = False,
 ) -> None:
     """The operators recipes can use."""
     from rich.markdown import Markdown
 
+    from dagster_project.engine.catalogue import catalogue as whole_catalogue
     from dagster_project.engine.catalogue import catalogue_entry, first_line
     from dagster_project.operators.registry import built_in_operators
     from dagster_project.recipe.problems import nearest
 
+    if markdown:
+        print(whole_catalogue(), end="")
+        return
     catalogue = built_in_operators()
     if name is None:
         for each, operator in catalogue.items():

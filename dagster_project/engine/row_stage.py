@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import time
 from collections.abc import Callable, Collection, Sequence
 
 import polars as pl
-from polars.exceptions import ShapeError
+from polars.exceptions import PanicException, ShapeError
 
 from dagster_project.engine.accounts import RuleCount, StepCount
 from dagster_project.engine.batch import (
@@ -79,7 +81,7 @@ def run_step(
     if isinstance(operator, SplitOperator):
         body: Callable[[pl.DataFrame], pl.DataFrame] = _Split(operator, step)
     elif isinstance(operator, RowOperator):
-        body = _Rows(operator, step)
+        body = _Rows(operator, step, annotations)
     else:
         raise TypeError(f"{step.name} is not a row step")
     done, failures = _isolated(batch, body)
@@ -110,8 +112,10 @@ def run_step(
 class _Rows:
     """A row operator as a function of a batch: same height, `__rule_*` columns tell the verdict."""
 
-    def __init__(self, operator: RowOperator, step: PlannedStep) -> None:
-        self.operator, self.step = operator, step
+    def __init__(
+        self, operator: RowOperator, step: PlannedStep, annotations: Collection[str]
+    ) -> None:
+        self.operator, self.step, self.annotations = operator, step, annotations
 
     def __call__(self, batch: pl.DataFrame) -> pl.DataFrame:
         operator = self.operator
@@ -133,7 +137,7 @@ class _Rows:
                 changed.select(pl.any_horizontal(pl.all()).alias("__edited")).to_series()
             )
             batch = _mark(batch, pl.col("__edited"), self.step.number).drop("__edited")
-        out = list(operator.removes(user_schema(batch.schema)))
+        out = set(operator.removes(user_schema(batch.schema))) - set(self.annotations)
         if out:
             batch = _mark(batch.drop(out), pl.lit(True), self.step.number)
         rules = list(operator.rules(user_schema(batch.schema)))
@@ -202,7 +206,7 @@ def _isolated(
         raise
     except ShapeError as error:
         raise NotConserved(f"an expression gave more or fewer values than rows: {error}") from error
-    except Exception:
+    except (Exception, PanicException):
         body(batch.clear())  # an error that needs no row is the recipe's, not a row's
     good: list[pl.DataFrame] = []
     failures: list[tuple[int, str]] = []
@@ -211,7 +215,7 @@ def _isolated(
         start, end = waiting.pop()
         try:
             good.append(body(batch[start:end]))
-        except Exception as error:
+        except (Exception, PanicException) as error:
             if end - start == 1:
                 failures.append((start, f"{type(error).__name__}: {error}"[:ERROR_LENGTH]))
             else:
@@ -227,17 +231,23 @@ def _quarantine(
     step: PlannedStep,
     annotations: Collection[str],
 ) -> pl.DataFrame:
-    rows = batch[[index for index, _ in failures]].with_columns(
-        pl.Series("__error", [error for _, error in failures], dtype=pl.String)
+    rows = batch[[index for index, _ in failures]]
+    content = [
+        json.dumps(row, ensure_ascii=False, default=_plain)
+        for row in rows.select(data_columns(batch.schema, annotations)).to_dicts()
+    ]
+    told = rows.with_columns(
+        pl.Series("__error", [error for _, error in failures], dtype=pl.String),
+        pl.Series("__content", content, dtype=pl.String),
     )
-    data = data_columns(batch.schema, annotations)
     return dispositions(
-        rows,
-        step.number,
-        "quarantined",
-        error=pl.col("__error"),
-        content=pl.struct(data).struct.json_encode() if data else pl.lit("{}"),
+        told, step.number, "quarantined", error=pl.col("__error"), content=pl.col("__content")
     )
+
+
+def _plain(value: object) -> str:
+    """A value that JSON has no word for, as text: bytes in base64."""
+    return base64.b64encode(value).decode() if isinstance(value, bytes) else str(value)
 
 
 def _row_outcome(

@@ -11,6 +11,7 @@ from dagster_project.engine.plan import PlannedStep, RunStopped
 from dagster_project.engine.row_stage import check_reads
 from dagster_project.operators.acquire.column_types import unify
 from dagster_project.operators.base import (
+    SYSTEM_PREFIX,
     OperatorMisuse,
     RelationOperator,
     RowOperator,
@@ -33,7 +34,8 @@ def flow(
     for step in steps:
         try:
             check_reads(step.operator, schema, step)
-            schema, measured = _after(step, schema)
+            before = set(schema)
+            schema, measured = _after(step, schema, annotations)
         except OperatorMisuse as error:
             raise RunStopped(f"step {step.name}: {error}") from error
         except PolarsError as error:
@@ -42,6 +44,12 @@ def flow(
                 f"step {step.name}: {message}. Columns here: "
                 + ", ".join(f"{name}: {kind}" for name, kind in schema.items())
             ) from error
+        for name in set(schema) - before:
+            if name.startswith(SYSTEM_PREFIX):
+                raise RunStopped(
+                    f"step {step.name}: {name!r}: names that begin with {SYSTEM_PREFIX!r} are the "
+                    "engine's own; choose another"
+                )
         clash = measured & (set(schema) - measured - annotations)
         if clash:
             raise RunStopped(
@@ -52,7 +60,9 @@ def flow(
     return schema, annotations
 
 
-def _after(step: PlannedStep, schema: pl.Schema) -> tuple[pl.Schema, frozenset[str]]:
+def _after(
+    step: PlannedStep, schema: pl.Schema, annotations: frozenset[str]
+) -> tuple[pl.Schema, frozenset[str]]:
     operator = step.operator
     if isinstance(operator, RelationOperator):
         _resolve(schema, operator.columns(schema))
@@ -73,7 +83,7 @@ def _after(step: PlannedStep, schema: pl.Schema) -> tuple[pl.Schema, frozenset[s
     _refuse_overwriting(step, schema, list(measured))
     schema = _resolve(schema, measured)
     schema = _resolve(schema, operator.edits(schema))
-    out = set(operator.removes(schema))
+    out = set(operator.removes(schema)) - annotations - set(measured)
     schema = pl.Schema({name: kind for name, kind in schema.items() if name not in out})
     for rule in operator.rules(schema):
         checked = _resolve(schema, {"__keep": rule.keep, "__measured": rule.measured})

@@ -6,6 +6,7 @@ import dagster as dg
 
 from dagster_project.engine.plan import Plan
 from dagster_project.errors import SeedbedError
+from dagster_project.orchestration.alerts.scrub import without_secrets
 from dagster_project.orchestration.check_results import check_result
 from dagster_project.orchestration.metadata import materialization_metadata
 from dagster_project.quality.gate import Outcome, audit_snapshot, materialize
@@ -90,6 +91,7 @@ def version_asset(
             return
 
         def tell(text: str) -> None:
+            text = without_secrets(text)
             context.log.info(text)
             say(text)
 
@@ -98,7 +100,7 @@ def version_asset(
                 plan, checks, workspace, store, sample=config.sample or None, say=tell
             )
         except SeedbedError as error:
-            raise dg.Failure(description=str(error), allow_retries=False) from None
+            raise dg.Failure(description=without_secrets(str(error)), allow_retries=False) from None
         done(outcome)
         metadata = materialization_metadata(store, plan, outcome)
         if outcome.manifest.status == "trial":

@@ -6,7 +6,6 @@ import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -91,11 +90,6 @@ class Audited:
         found = self.connection.execute(sql, list(parameters)).fetchone()
         assert found is not None
         return found
-
-    @cached_property
-    def tables(self) -> list[str]:
-        """The snapshot's tables."""
-        return _tables(self.connection, "audited")
 
     def columns(self, table: str, database: str = "audited") -> dict[str, str]:
         """Column names and their DuckDB types.

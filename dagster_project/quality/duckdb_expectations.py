@@ -73,7 +73,7 @@ class _OfValues(SqlExpectation):
             total=total,
             most=total - self.mostly * total,
             shown_sql=f"{subject.prefix}SELECT row_id, {column} {values}",
-            noun="values",
+            noun="values fail",
         )
 
 

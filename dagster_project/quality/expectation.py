@@ -72,7 +72,7 @@ def some_rows(
         total: rows looked at.
         most: so many may fail.
         shown_sql: as in `Finding`.
-        noun: what is counted.
+        noun: what is counted, and what it does.
         more: added to what was observed.
     """
     (failing,) = audited.row(f"SELECT count(DISTINCT row_id) FROM (\n{failing_rows_sql}\n)")
@@ -87,7 +87,7 @@ def some_rows(
 
 
 def counted(part: int, whole: int, noun: str) -> str:
-    """`3 of 1,000 rows (0.3 %)`."""
+    """`3 of 1,000 rows fail (0.3 %)`."""
     share = f" ({percent(part / whole)})" if part and whole else ""
     return f"{part:,} of {whole:,} {noun}{share}"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import date
 from numbers import Number
-from typing import Any
+from typing import Any, cast
 
 from dagster_project.quality.audited import Audited, CannotCheck, Subject, told
 from dagster_project.quality.expectation import Finding, counted, identifiers
@@ -33,7 +33,7 @@ def finding_of(audited: Audited, subject: Subject, check: Check, result: Any) ->
         return _of_a_column(check, bool(result.success), found)
     total, unexpected = int(found["element_count"]), int(found["unexpected_count"] or 0)
     missing = int(found.get("missing_count") or 0)
-    observed = counted(unexpected, total - missing, "rows")
+    observed = counted(unexpected, total - missing, "rows fail")
     observed += f"; {missing:,} more are null" if missing else ""
     failing = _failing_rows(check, subject, found) if unexpected else None
     if failing and audited.row(f"SELECT count(*) FROM (\n{failing}\n)") != (unexpected,):
@@ -76,10 +76,7 @@ def raised_by(result: Any) -> str:
 
 def reason_of(error: Exception) -> str:
     """Why a check could not be run."""
-    errors: Any = getattr(error, "errors", None)
-    if not callable(errors):
-        return told(error)
-    wrong = [item for item in errors() if isinstance(item, dict)]  # pydantic's
+    wrong = cast("Any", error).errors() if type(error).__name__ == "ValidationError" else []
     said = [f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in wrong]
     return "; ".join(said).replace("__root__: ", "")[:400] or told(error)
 
@@ -93,8 +90,10 @@ def _of_a_column(check: Check, passed: bool, found: Mapping[str, Any]) -> Findin
         value, values = None, values or [value]
     kinds = (("unexpected_count", "unexpected values"), ("missing_count", "missing values"))
     counts = [f"{found[key]:,} {what}" for key, what in kinds if found.get(key)]
-    if value is not None:
-        observed = f"{value:,.6g}" if isinstance(value, float) else str(value)[:300]
+    if isinstance(value, int | float):
+        observed = f"{value:,}" if isinstance(value, int) else f"{value:,.6g}"
+    elif value is not None:
+        observed = str(value)[:300]
     else:
         observed = ", ".join(counts) or f"{'as' if passed else 'not as'} expected"
     return Finding(passed, observed, values=sorted(values, key=str))

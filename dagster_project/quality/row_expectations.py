@@ -60,7 +60,9 @@ class Sql(SqlExpectation):
             most = self.max_failing_share * total
         shown = self.query if len(columns) > 1 else "SELECT * FROM rows"
         failing = f"SELECT row_id FROM (\n{self.query}\n)"
-        return some_rows(audited, failing, total=total, most=most, shown_sql=shown, noun="rows")
+        return some_rows(
+            audited, failing, total=total, most=most, shown_sql=shown, noun="rows fail"
+        )
 
 
 class DuplicateShare(SqlExpectation):
@@ -92,7 +94,7 @@ class DuplicateShare(SqlExpectation):
             f"SELECT min(row_id) FROM {relation} GROUP BY {identifiers(compared)}",
             total=total,
             most=self.max * total,
-            noun="rows",
+            noun="rows repeat",
             shown_sql=f"{prefix}SELECT row_id, {identifiers(compared)} FROM {relation}",
         )
 
@@ -139,7 +141,7 @@ class ChatStructure(SqlExpectation):
             most=0,
             shown_sql=f"SELECT row_id, concat_ws(', ', {reasons}) AS broken, chat AS {column} "
             f"FROM (\n{chats}\n)",
-            noun="chats",
+            noun="chats are malformed",
             more=f": {', '.join(named)}" if named else "",
         )
 

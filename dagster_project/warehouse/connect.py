@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import uuid
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -165,12 +167,15 @@ def literal(text: str) -> str:
 
 def in_memory(store: Store) -> duckdb.DuckDBPyConnection:
     """An empty connection that loads no extension and spills to the store's cache."""
+    spill = store.cache / "spill"
+    with suppress(OSError):  # a store that cannot be written can still be read
+        spill.mkdir(parents=True, exist_ok=True)
     return duckdb.connect(
         config={
             "python_enable_replacements": False,
             "autoinstall_known_extensions": False,
             "autoload_known_extensions": False,
-            "temp_directory": str(store.cache / "spill"),
+            "temp_directory": str(spill / uuid.uuid4().hex),
         }
     )
 

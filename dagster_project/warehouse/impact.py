@@ -14,6 +14,7 @@ from dagster_project.warehouse.reading import (
     Reader,
     one_of,
     published,
+    reading,
     upstreams,
 )
 from dagster_project.warehouse.store import Store
@@ -56,11 +57,11 @@ class Impact(Answer):
     reached: tuple[Reach, ...]
 
 
-def impact(store: Store, address: RowAddress, *, every_snapshot: bool = False) -> Impact:
+def impact(store: Store | Reader, address: RowAddress, *, every_snapshot: bool = False) -> Impact:
     """Follow a row forward through all published snapshots.
 
     Args:
-        store: where.
+        store: where; or an open reader of it.
         address: which row.
         every_snapshot: tell of every published snapshot, not only of the current ones.
 
@@ -69,9 +70,9 @@ def impact(store: Store, address: RowAddress, *, every_snapshot: bool = False) -
         NotPublished: when its version has no current snapshot and the address names none.
         SnapshotDamaged, ManifestDamaged: when a file on the way is not as it was written.
     """
-    with Reader(store) as reader:
+    with reading(store) as reader:
         opened, start = reader.open_row(address)
-        known = {at: (manifest, current) for at, manifest, current in published(store)}
+        known = {at: (manifest, current) for at, manifest, current in published(reader.store)}
         known.setdefault(opened.address, (opened.manifest, False))
         made_from = {at: upstreams(manifest) for at, (manifest, _) in known.items()}
         direct: dict[SnapshotAddress, set[int]] = defaultdict(set, {start.snapshot: {start.row_id}})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from graphlib import TopologicalSorter
 from typing import Any
@@ -86,7 +87,10 @@ class OpenSnapshot:
 
 @dataclass
 class Reader:
-    """Attaches snapshots on demand, verified and read-only. Use as a context manager.
+    """Attaches snapshots on demand, verified and read-only. Use as a context manager, in one thread.
+
+    Questions take a reader in place of a store: kept open over many of them, it saves each the time
+    to open files (some 20 ms and 2 ms a snapshot).
 
     Args:
         store: whose snapshots.
@@ -167,6 +171,16 @@ def one_of(column: str, numbers: Iterable[int]) -> str:
         return f"{column} = {wanted[0]}"
     listed = ", ".join(map(str, wanted))
     return f"({column} BETWEEN {wanted[0]} AND {wanted[-1]} AND {column} IN ({listed}))"
+
+
+@contextmanager
+def reading(store: Store | Reader) -> Iterator[Reader]:
+    """A reader of a store, for as long as the context lasts; a reader is passed through."""
+    if isinstance(store, Reader):
+        yield store
+    else:
+        with Reader(store) as reader:
+            yield reader
 
 
 def resolve(store: Store, address: SnapshotAddress) -> SnapshotAddress:

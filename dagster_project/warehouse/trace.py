@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 
 from dagster_project.warehouse.address import Answer, Row, RowAddress, SnapshotAddress
 from dagster_project.warehouse.landing import LandedSource, read_source
-from dagster_project.warehouse.reading import END, OpenSnapshot, Reader, one_of
+from dagster_project.warehouse.reading import END, OpenSnapshot, Reader, one_of, reading
 from dagster_project.warehouse.records import Record, read_record
 from dagster_project.warehouse.store import Store
 
@@ -124,12 +124,12 @@ class Trace(Answer):
         return [parent.source for parent in parents if parent.source is not None]
 
 
-def trace(store: Store, address: RowAddress, most: int = MOST_ROWS) -> Trace:
+def trace(store: Store | Reader, address: RowAddress, most: int = MOST_ROWS) -> Trace:
     """Follow a row back to the external records it was made from, through exactly the snapshots
     that were read when it was made.
 
     Args:
-        store: where.
+        store: where; or an open reader of it.
         address: which row.
         most: how many rows to visit at most.
 
@@ -138,7 +138,7 @@ def trace(store: Store, address: RowAddress, most: int = MOST_ROWS) -> Trace:
         NotPublished: when its version has no current snapshot and the address names none.
         SnapshotDamaged, ManifestDamaged: when a file on the way is not as it was written.
     """
-    with Reader(store) as reader:
+    with reading(store) as reader:
         _, start = reader.open_row(address)
         sources: dict[str, LandedSource] = {}
         visited: set[RowAddress] = {start}
@@ -178,7 +178,8 @@ def _hop(
         f"FROM {snapshot.table('lineage')} WHERE {one_of('row_id', row_ids)} ORDER BY ALL"
     )
     duplicates = _duplicates(reader, snapshot, {edge[1:4] for edge in edges})
-    generations = _generations(reader, snapshot, row_ids)
+    generated = [edge[0] for edge in edges if edge[4] == "generated"]
+    generations = _generations(reader, snapshot, generated) if generated else {}
     parents: dict[int, list[Parent]] = defaultdict(list)
     for row_id, number, parent, ordinal, relation, changed_by in edges:
         origin = snapshot.inputs[number]

@@ -18,7 +18,7 @@ from dagster_project.warehouse.address import (
 )
 from dagster_project.warehouse.landing import LandedSource, read_source
 from dagster_project.warehouse.manifest import Manifest
-from dagster_project.warehouse.reading import END, Input, OpenSnapshot, Reader, ancestry
+from dagster_project.warehouse.reading import END, Input, OpenSnapshot, Reader, ancestry, reading
 from dagster_project.warehouse.records import Record, find_records, read_record
 from dagster_project.warehouse.schema import LANDING_STEP
 from dagster_project.warehouse.store import Store
@@ -116,12 +116,12 @@ class Why(Answer):
 
 
 def why(
-    store: Store, version: VersionName | SnapshotAddress, row: RowAddress | SourceAddress | str
+    store: Store | Reader, version: VersionName | SnapshotAddress, row: RowAddress | SourceAddress | str
 ) -> Why:
     """Say what became of a row in a version that was made from it, however far up.
 
     Args:
-        store: where.
+        store: where; or an open reader of it.
         version: the version that is asked about, or one snapshot of it; else the current one.
         row: a row of a version that it was made from, or a record of an external input, by input
             name and number or by file and line. An address of a row without a snapshot means the
@@ -134,11 +134,11 @@ def why(
     """
     if isinstance(version, VersionName):
         version = SnapshotAddress(version)
-    with Reader(store) as reader:
+    with reading(store) as reader:
         target = reader.open(version).address
-        family = ancestry(store, target)
+        family = ancestry(reader.store, target)
         if isinstance(row, str):
-            row = _parsed(store, row)
+            row = _parsed(reader.store, row)
         tale = _Tale(reader, target, family)
         source, fates = None, []
         if isinstance(row, RowAddress):

@@ -85,7 +85,7 @@ def test_a_row_that_raises_is_quarantined_alone_with_its_content() -> None:
     assert done.rows["number"].to_list() == [1, 3]
     (row,) = done.removed.rows(named=True)
     assert (row["parent_row_id"], row["disposition"]) == (101, "quarantined")
-    assert row["content"] == '{"a":"two"}'
+    assert row["content"] == '{"a": "two"}'
     assert "two" in row["error"]
     assert done.counts[0][1].quarantined == 1
 

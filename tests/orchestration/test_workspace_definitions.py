@@ -8,6 +8,7 @@ from dagster._core.definitions.data_version import (  # the UI's own notion of s
     CachingStaleStatusResolver,
     StaleStatus,
 )
+from dagster._core.loader import LoadingContextForTest
 
 from dagster_project.orchestration.workspace_definitions import workspace_definitions
 from dagster_project.warehouse.publish import current
@@ -37,6 +38,7 @@ steps:
 automation: eager
 schedule: "0 3 * * *"
 """
+NO_TELEMETRY = {"telemetry": {"enabled": False}}
 KEY = dg.AssetKey(["raw", "v1"])
 
 
@@ -51,7 +53,8 @@ def written(space):
 
 @pytest.fixture
 def instance(tmp_path):
-    with dg.DagsterInstance.local_temp(str(tmp_path / "home")) as made:
+    (tmp_path / "home").mkdir()
+    with dg.DagsterInstance.local_temp(str(tmp_path / "home"), overrides=NO_TELEMETRY) as made:
         yield made
 
 
@@ -158,7 +161,9 @@ def test_an_unchanged_rebuild_leaves_downstream_fresh_and_a_change_makes_it_stal
 
     def status() -> StaleStatus:
         graph = workspace_definitions(written.workspace).get_repository_def().asset_graph
-        return CachingStaleStatusResolver(instance, graph, instance).get_status(made)
+        return CachingStaleStatusResolver(
+            instance, graph, LoadingContextForTest(instance)
+        ).get_status(made)
 
     run(written, instance, [KEY, made])
     assert status() == StaleStatus.FRESH

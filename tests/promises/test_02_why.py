@@ -45,11 +45,11 @@ def test_every_removed_row_says_why(published) -> None:
             OR (disposition = 'merged' AND (survivor_row_id IS NULL OR similarity IS NULL))"""
         ).fetchone()
         by_rule = dict(
-            connection.execute(
-                "SELECT rule, count(*) FROM dispositions GROUP BY 1"
-            ).fetchall()
+            connection.execute("SELECT rule, count(*) FROM dispositions GROUP BY 1").fetchall()
         )
-        counted = dict(connection.execute("SELECT rule, sum(row_count) FROM step_rules GROUP BY 1").fetchall())
+        counted = dict(
+            connection.execute("SELECT rule, sum(row_count) FROM step_rules GROUP BY 1").fetchall()
+        )
     assert untold == (0,)
     assert by_rule["duplicate"] == 60
     assert by_rule == counted

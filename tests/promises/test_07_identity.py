@@ -45,7 +45,9 @@ def written(space):
 
 
 def test_ids_do_not_depend_on_the_machine(written, tmp_path_factory) -> None:
-    first = ids(written.root, PYTHONHASHSEED="1", TZ="UTC", LC_ALL="C.UTF-8", POLARS_MAX_THREADS="1")
+    first = ids(
+        written.root, PYTHONHASHSEED="1", TZ="UTC", LC_ALL="C.UTF-8", POLARS_MAX_THREADS="1"
+    )
     elsewhere = tmp_path_factory.mktemp("another place with spaces") / "x"
     shutil.copytree(written.root, elsewhere, ignore=shutil.ignore_patterns("store"))
     os.utime(elsewhere / "rows.jsonl", (0, 0))

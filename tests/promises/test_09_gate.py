@@ -41,9 +41,10 @@ def test_a_failed_blocking_check_leaves_the_previous_snapshot_current(published)
     assert result.unexpected_count == 3
     with connect(published.store) as connection:
         assert connection.execute("SELECT min(n), count(*) FROM a.v1").fetchone() == (100, 50)
-    states = {entry.snapshot_id: entry.status for entry in history(
-        published.store, VersionName("a", "v1")
-    )}
+    states = {
+        entry.snapshot_id: entry.status
+        for entry in history(published.store, VersionName("a", "v1"))
+    }
     assert states[outcome.manifest.snapshot_id] == "rejected"
 
 
@@ -65,9 +66,7 @@ def test_readers_see_only_published_rows_while_versions_come_and_fail(published)
         try:
             while not stop.is_set():
                 with connect(published.store) as connection:
-                    seen.add(
-                        connection.execute("SELECT min(n), count(*) FROM a.v1").fetchone()
-                    )  # pyright: ignore[reportArgumentType]
+                    seen.add(connection.execute("SELECT min(n), count(*) FROM a.v1").fetchone())  # pyright: ignore[reportArgumentType]
         except BaseException as error:
             failures.append(error)
 

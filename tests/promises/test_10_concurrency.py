@@ -50,9 +50,7 @@ def test_writers_and_readers_at_once(space) -> None:
         for command in commands
     ]
     said = [process.communicate(timeout=300)[1] for process in running]
-    errors = [
-        text for process, text in zip(running, said, strict=True) if process.returncode != 0
-    ]
+    errors = [text for process, text in zip(running, said, strict=True) if process.returncode != 0]
     assert errors == []
     with connect(space.store) as connection:
         for index in range(4):

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from pathlib import Path
 
 import dagster as dg
 
+from dagster_project.orchestration.alerts.sensor import AlertsUndelivered
 from dagster_project.orchestration.workspace_definitions import workspace_definitions
 
 CANARY = "canary-7f3a91d2"
@@ -51,16 +53,16 @@ def test_no_secret_is_written_anywhere(space, tmp_path_factory, monkeypatch, cap
     (space.root / "assets/a/source.py").write_text(SOURCE)
     space.jsonl("rows.jsonl", [{"text": "bad"}, {"text": "good"}])
     home = tmp_path_factory.mktemp("home")
-    with caplog.at_level(logging.DEBUG), dg.DagsterInstance.local_temp(str(home)) as instance:
+    with caplog.at_level(logging.DEBUG), dg.DagsterInstance.local_temp(
+        str(home), overrides={"telemetry": {"enabled": False}}
+    ) as instance:
         repository = workspace_definitions(space.workspace).get_repository_def()
         job = repository.get_implicit_global_asset_job_def()
         result = job.execute_in_process(instance=instance, raise_on_error=False)
         assert not result.success
         sensor = repository.get_sensor_def("alert_delivery")
-        try:
+        with contextlib.suppress(AlertsUndelivered):
             sensor(dg.build_sensor_context(instance=instance, repository_def=repository))
-        except Exception as error:
-            assert CANARY not in str(error)
     assert holders(space.store.root, home) == []
     assert CANARY not in caplog.text
     said = capfd.readouterr()

@@ -103,7 +103,7 @@ def conform(frame: pl.DataFrame, schema: Mapping[str, pl.DataType]) -> pl.DataFr
     if extra:
         raise ValueError(f"the schema lacks the columns {extra}")
     missing = [arrow_type(dtype) for name, dtype in schema.items() if name not in frame.columns]
-    _check_room(frame.height, missing)
+    check_cells(frame.height, sum(map(leaves, missing)))
     columns: dict[str, pl.Series] = {}
     for name, dtype in schema.items():
         if name not in frame.columns:
@@ -210,7 +210,8 @@ def _cast(array: pa.Array, target: pa.DataType) -> pa.Array:
         lost = [name for name in found if target.get_field_index(name) < 0]
         if lost:
             raise ValueError(f"the schema lacks the fields {lost}")
-        _check_room(len(array), [field.type for field in target if field.name not in found])
+        missing = [field.type for field in target if field.name not in found]
+        check_cells(len(array), sum(map(leaves, missing)))
         columns = [
             _cast(found[field.name], field.type)
             if field.name in found
@@ -221,21 +222,23 @@ def _cast(array: pa.Array, target: pa.DataType) -> pa.Array:
     return array.cast(target)
 
 
-def _check_room(rows: int, missing: list[pa.DataType]) -> None:
-    cells = rows * sum(_leaves(dtype) for dtype in missing)
-    if cells > MAX_CELLS:
+def check_cells(rows: int, columns: int) -> None:
+    """Raises InputError when columns that most rows leave empty would have too many cells."""
+    if rows * columns > MAX_CELLS:
         raise InputError(
             f"{rows:,} rows or objects differ so much in their fields that a table of them would "
-            f"have {cells:,} empty cells. If names of fields are values (a dictionary), declare "
-            "the field that holds them as `json`"
+            f"have {rows * columns:,} cells, most of them empty. If names of fields are values (a "
+            "dictionary), declare the field that holds them as `json`"
         )
 
 
-def _leaves(dtype: pa.DataType) -> int:
-    return 1 + sum(_leaves(dtype.field(index).type) for index in range(dtype.num_fields))
+def leaves(dtype: pa.DataType) -> int:
+    """How many columns a type takes, with those inside it."""
+    return 1 + sum(leaves(dtype.field(index).type) for index in range(dtype.num_fields))
 
 
 def arrow_type(dtype: pl.DataType) -> pa.DataType:
+    """The Arrow type that Polars gives columns of `dtype`."""
     return pl.Series([], dtype=dtype).to_arrow().type
 
 
@@ -264,8 +267,10 @@ def _instance(dtype: Any) -> pl.DataType:
 
 
 def inner_of(dtype: pl.List | pl.Array) -> pl.DataType:
+    """The type of a list's items."""
     return _instance(dtype.inner)
 
 
 def fields_of(dtype: pl.Struct) -> dict[str, pl.DataType]:
+    """The types of an object's fields, by name."""
     return {field.name: _instance(field.dtype) for field in dtype.fields}

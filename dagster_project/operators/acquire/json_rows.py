@@ -22,9 +22,11 @@ import pyarrow.json
 
 from dagster_project.operators.acquire.column_types import (
     EXACT_FLOAT,
+    MAX_CELLS,
     conform,
     fields_of,
     inner_of,
+    leaves,
     unify_schemas,
 )
 from dagster_project.operators.acquire.declared_types import blank, declare, json_kind, misfit
@@ -116,6 +118,7 @@ class _Rows:
         self.converted = {
             name: dtype for name, dtype in self.declared.items() if name not in self.as_json
         }
+        self.is_mixed = bool(self.as_json)
 
     def read(self) -> pl.DataFrame:
         view = np.frombuffer(self.text, np.uint8)
@@ -150,8 +153,10 @@ class _Rows:
         return self.text[self.starts[row] : self.ends[row]].decode()
 
     def _is_worth_splitting(self, first: int, last: int) -> bool:
+        """Whether a part of a piece that does not fit may do so; not when Arrow refused rows whose
+        types were all known, since a field of several types is then in most pieces."""
         size = self.ends[last - 1] - self.starts[first]
-        return not self.as_json and last - first > 1 and size > SMALL_PIECE
+        return not self.is_mixed and last - first > 1 and size > SMALL_PIECE
 
     def _parse_expected(self, first: int, last: int) -> pl.DataFrame | None:
         """The rows if they fit the schema seen so far, else None."""
@@ -160,6 +165,8 @@ class _Rows:
         start, end = int(self.starts[first]), int(self.ends[last - 1])
         if _NULL_AFTER_OBJECT.search(self.text, start, end):
             return None  # Arrow takes a null for a row, and crashes on one that comes first
+        if self.text.count(b"{", start, end) * self.arrow_leaves > MAX_CELLS:
+            return None  # Arrow gives every object all fields
         try:
             table = pyarrow.json.read_json(
                 pa.BufferReader(pa.py_buffer(self.text).slice(start, end - start)),
@@ -179,28 +186,37 @@ class _Rows:
 
     def _parse_any(self, first: int, last: int) -> pl.DataFrame:
         """The rows one by one; adds to the errors and to the schema."""
-        records: list[dict[str, Any]] = []
-        for row in range(first, last):
-            record: dict[str, Any] = {}
-            if row not in self.errors:
-                try:
-                    record = decode_object(self._row(row))
-                except BadRow as error:
-                    self.errors[row] = str(error)
-            for name in self.as_json & record.keys():
-                if record[name] is not None:
-                    record[name] = json.dumps(
-                        record[name], ensure_ascii=False, separators=(",", ":")
-                    )
-            records.append(record)
-        frame = frame_of_records(records, self.converted, self.schema)
-        if self.schema != frame.schema:
-            self.schema = unify_schemas([self.schema or {}, frame.schema])
-            check_columns(self.schema)
-            self.arrow_schema = pa.schema(
-                [(name, _arrow_json_type(dtype)) for name, dtype in self.schema.items()]
-            )
+        known, bad = self.schema or {}, len(self.errors)
+        frame = frame_of_records(
+            [self._record(row) for row in range(first, last)], self.converted, known
+        )
+        if any(known.get(name) != dtype for name, dtype in frame.schema.items()):
+            self._expect(unify_schemas([known, frame.schema]))
+        elif self.schema is not None and bad == len(self.errors) and self.plain[first:last].all():
+            self.is_mixed = True
         return frame
+
+    def _record(self, row: int) -> dict[str, Any]:
+        """The row's object; an empty one, and an error, when it cannot be read."""
+        if row in self.errors:
+            return {}
+        try:
+            record = decode_object(self._row(row))
+        except BadRow as error:
+            self.errors[row] = str(error)
+            return {}
+        for name in self.as_json & record.keys():
+            if record[name] is not None:
+                record[name] = json.dumps(record[name], ensure_ascii=False, separators=(",", ":"))
+        return record
+
+    def _expect(self, schema: pl.Schema) -> None:
+        check_columns(schema)
+        self.schema = schema
+        self.arrow_schema = pa.schema(
+            [(name, _arrow_json_type(dtype)) for name, dtype in schema.items()]
+        )
+        self.arrow_leaves = sum(map(leaves, self.arrow_schema.types))
 
 
 def _arrow_json_type(dtype: pl.DataType) -> pa.DataType:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import datetime
 import decimal
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from itertools import chain
 from typing import Any
 
 import polars as pl
@@ -13,6 +14,7 @@ import pyarrow as pa
 from dagster_project.operators.acquire.column_types import (
     MAX_FIELDS,
     arrow_type,
+    check_cells,
     fields_of,
     inner_of,
     text_of,
@@ -153,6 +155,7 @@ def _column(name: str, values: list[Any], dtype: pl.DataType, may_be_text: bool)
         dtype = dtype if isinstance(dtype, pl.String) else unify(dtype, _type_of(kind))
     if not all(_is_held_as_is(kind, dtype) for kind in kinds):
         values = [_fit(value, dtype) for value in values]
+    _check_room(values, dtype)
     try:
         array = pa.array(values, arrow_type(dtype))
     except pa.ArrowInvalid as error:
@@ -165,6 +168,20 @@ def _column(name: str, values: list[Any], dtype: pl.DataType, may_be_text: bool)
     except UnicodeEncodeError as error:
         raise UnusableValue(f"text with half a surrogate pair in field `{name}`") from error
     return pl.Series(name, pl.from_arrow(array), dtype=dtype)
+
+
+def _check_room(values: Iterable[Any], dtype: pl.DataType) -> None:
+    """Raises InputError when objects in `values` would have too many fields that they lack."""
+    if not dtype.is_nested():
+        return
+    values = [value for value in values if value is not None]
+    if isinstance(dtype, pl.List):
+        _check_room(chain.from_iterable(values), inner_of(dtype))
+    elif isinstance(dtype, pl.Struct):
+        fields = fields_of(dtype)
+        check_cells(len(values), len(fields))
+        for name, field in fields.items():
+            _check_room((value.get(name) for value in values), field)
 
 
 def _type_of(kind: Kind) -> pl.DataType:

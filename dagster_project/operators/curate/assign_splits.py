@@ -36,7 +36,7 @@ class AssignSplits(RelationOperator):
     splits: dict[str, float] = Field(
         default={"train": 0.9, "validation": 0.05, "test": 0.05},
         min_length=1,
-        description="Shares by name; they add up to 1.",
+        description="Shares by name, in any order; they add up to 1.",
     )
     group_by: tuple[str, ...] | None = Field(
         default=None,
@@ -75,11 +75,12 @@ class AssignSplits(RelationOperator):
         row = pl.col("row")
         alone = pl.any_horizontal(pl.col(name).is_null() for name in HASHES)
         first = relation.select(pl.when(alone).then(row).otherwise(row.first().over(HASHES)))
-        last = [last_number(total) for total in accumulate(self.splits.values())]
+        shares = sorted(self.splits.items(), key=lambda split: (-split[1], split[0]))
+        last = [last_number(total) for total in accumulate(share for _, share in shares)]
         last[-1] = 2**64 - 1
         place = np.searchsorted(
             np.array(last, dtype=np.uint64),
             numbers(start("assign_splits", self.seed), first["row"]),
         )
-        split = pl.Series(self.into, list(self.splits)).gather(place)
+        split = pl.Series(self.into, [name for name, _ in shares]).gather(place)
         return Decisions(removed([], "dropped", "none"), columns=relation.select("row", split))

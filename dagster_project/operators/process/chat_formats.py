@@ -234,7 +234,8 @@ def _read_alpaca(operator: Operator, schema: pl.Schema, found: Mapping[str, str]
         if dtype != pl.List(pl.List(pl.String)):
             raise misuse(operator, found["history"], dtype, "a list of pairs of texts")
         said = pl.element().list
-        pair = _said(user=said.get(0, null_on_oob=True), assistant=said.get(1, null_on_oob=True))
+        answer = pl.when(said.len() == 2).then(said.get(1, null_on_oob=True))
+        pair = _said(user=said.get(0, null_on_oob=True), assistant=answer)
         earlier = pl.col(found["history"]).list.eval(pair.messages.explode())
         turns = pl.concat_list(earlier.fill_null([]), turns)
     if "system" in found:

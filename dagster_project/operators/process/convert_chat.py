@@ -34,8 +34,8 @@ class ConvertChat(RowOperator):
 
     The first five convert into each other, and the last three; the formats and their column names
     are those of Stanford Alpaca, ShareGPT as LLaMA-Factory reads it, and TRL. Roles are `system`,
-    `user` (in ShareGPT `human`), `assistant` (`gpt`), `tool_call` (`function_call`) and `tool`
-    (`observation`).
+    `user` (in ShareGPT `human`), `assistant` (`gpt`, or `chatgpt` where it is read), `tool_call`
+    (`function_call`) and `tool` (`observation`).
 
     A conversation the target cannot hold is removed by the rule `chat_shape`; nothing is cut off.
     Its measured value, which is also an annotation, is the conversation's shape: its roles in

@@ -31,9 +31,9 @@ class MeasureLength(RowOperator):
     integers. In a chat column the lengths of all messages' contents are added up; what a chat
     template puts around them is not counted. The length of null is null.
 
-    Tokens are counted by quicktok with the vocabulary as it is published: `o200k` (GPT-4o, the
-    default: it is the largest open one and made for many languages), `cl100k` (GPT-4), `harmony`
-    (gpt-oss), `llama3`, `qwen3`. Names of special tokens in a text count as the text they are.
+    Tokens are counted by quicktok with the vocabulary as it is published: `o200k` (GPT-4o; the
+    default, as the largest of these), `cl100k` (GPT-4), `harmony` (gpt-oss), `llama3`, `qwen3`.
+    Names of special tokens in a text count as the text they are.
 
     Example:
         - measure_length: {column: messages, units: [tokens], tokenizer: qwen3}

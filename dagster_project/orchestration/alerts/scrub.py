@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable, Mapping
 from urllib.parse import quote, unquote
@@ -39,6 +40,12 @@ def environment_secrets(environment: Mapping[str, str]) -> set[str]:
         for name, value in environment.items()
         if len(value) >= 8 and _SECRET_VARIABLE.search(name)
     }
+
+
+def without_secrets(text: str) -> str:
+    """`text` without the values of this process's secret environment variables, for logs and
+    events."""
+    return scrub(text, environment_secrets(os.environ))
 
 
 def scrub(text: str, secrets: Iterable[str]) -> str:

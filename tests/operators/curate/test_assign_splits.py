@@ -49,6 +49,14 @@ def test_shares_are_about_those_asked_for_and_rows_stay_where_they_are(apply) ->
     assert fewer["split"].equals(kept["split"][:5_000])
 
 
+def test_the_order_in_which_splits_are_written_means_nothing(apply) -> None:
+    rows = frame([f"text {number}" for number in range(100)])
+    names = {"b": 0.25, "a": 0.25, "train": 0.5}
+    one, _ = apply(AssignSplits(splits=names), rows)
+    other, _ = apply(AssignSplits(splits=dict(reversed(names.items()))), rows)
+    assert one.equals(other)
+
+
 def test_nulls_stand_alone(apply) -> None:
     kept, _ = apply(HALVES, frame([None] * 200))
     assert kept["split"].n_unique() == 2

@@ -80,11 +80,11 @@ def test_what_the_target_cannot_hold_is_removed_with_its_shape(apply) -> None:
 def test_alpaca_with_input_system_and_history(apply) -> None:
     frame = pl.DataFrame(
         {
-            "instruction": ["Sum.", "Go on.", None],
-            "input": ["1 2", None, ""],
-            "output": ["3", "b", "x"],
-            "system": ["", "Count.", None],
-            "history": [None, [["Start.", "a"]], []],
+            "instruction": ["Sum.", "Go on.", None, "u"],
+            "input": ["1 2", None, "", ""],
+            "output": ["3", "b", "x", "a"],
+            "system": ["", "Count.", None, None],
+            "history": [None, [["Start.", "a"]], [], [["no", "pair", "here"]]],
         }
     )
     kept, removed = apply(convert("alpaca", "messages"), frame)
@@ -99,7 +99,10 @@ def test_alpaca_with_input_system_and_history(apply) -> None:
             {"role": "assistant", "content": "b"},
         ],
     ]
-    assert removed["measured"].to_list() == ["user-content assistant"]
+    assert removed["measured"].to_list() == [
+        "user-content assistant",
+        "user assistant-content user assistant",
+    ]
 
 
 def test_sharegpt_roles_and_own_names(apply) -> None:
