@@ -29,7 +29,6 @@ from dagster_project.operators.acquire.text_blocks import (
     without_bom,
 )
 
-_LINE_ENDS = str.maketrans("\r\n", "  ")
 _SPACE = re.compile(r"[ \t\r\n]*")
 
 
@@ -52,7 +51,8 @@ def json_blocks(
     first = 1
     for texts in _in_blocks(_records(_Document(file.name, without_bom(stream.chunks()), limits))):
         # A line feed outside text is white space, so that a record can stand on one line.
-        lines = "\n".join(text.translate(_LINE_ENDS) for text in texts).encode()
+        flat = (text.replace("\n", " ").replace("\r", " ") for text in texts)
+        lines = "\n".join(flat).encode()
         exact = Segment(file.name, first, "\0".join(texts).encode(), last=False)
         key = segments_key(["json/1", dict(declared)], [exact])
         yield Block(

@@ -126,7 +126,13 @@ def kind_of(value: Any, depth: int = 0) -> Kind:
         if depth >= MAX_DEPTH or (kind is dict and depth and len(value) > MAX_FIELDS):
             return "dictionary"
         if kind is dict:
-            return (dict, *((name, kind_of(item, depth + 1)) for name, item in value.items()))
+            return (
+                dict,
+                *[
+                    (name, _KINDS.get(type(item)) or kind_of(item, depth + 1))
+                    for name, item in value.items()
+                ],
+            )
         return (list, *kinds_of(value, depth + 1))
     if kind is datetime.datetime:
         return "datetime with zone" if value.tzinfo else "datetime"
