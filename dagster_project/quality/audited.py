@@ -172,14 +172,16 @@ def one_select(sql: str) -> str:
     Raises:
         ValueError: when it is not.
     """
-    try:
-        statements = duckdb.extract_statements(sql)
-    except duckdb.Error as error:
-        raise ValueError(f"is not SQL: {told(error)}") from error
-    kinds = [statement.type for statement in statements]
-    if kinds != [duckdb.StatementType.SELECT] or statements[0].named_parameters:
-        raise ValueError("must be one SELECT, without parameters")
-    return sql.strip().rstrip(";")
+    query = sql.strip().rstrip(";")
+    for text in (query, f"SELECT * FROM (\n{query}\n)"):
+        try:
+            statements = duckdb.extract_statements(text)
+        except duckdb.Error as error:
+            raise ValueError(f"is not a SELECT: {told(error)}") from error
+        kinds = [statement.type for statement in statements]
+        if kinds != [duckdb.StatementType.SELECT] or statements[0].named_parameters:
+            raise ValueError("must be one SELECT, without parameters")
+    return query
 
 
 def told(error: BaseException | str) -> str:

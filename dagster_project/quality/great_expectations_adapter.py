@@ -87,37 +87,38 @@ def _validate(
     checks: Mapping[int, Check],
 ) -> dict[int, Outcome]:
     """Run the checks of one subject, together: so Great Expectations asks more in one query."""
-    outcomes: dict[int, Outcome] = {}
+    expected = {index: check.text for index, check in checks.items()}
+    found: dict[int, Any] = {}
     expectations: dict[int, Any] = {}
     for index, check in checks.items():
-        expected = check.text
         try:
             expectation = _expectation(check, index)
-            expected = _expected(expectation) or expected
+            expected[index] = _expected(expectation) or check.text
             audited.require(subject.table, columns_of(check, to_read=True))
             expectations[index] = expectation
         except Exception as error:
-            outcomes[index] = (expected, reason_of(error))
-            continue
-        outcomes[index] = (expected, "it was not run")
-    if not expectations:
-        return outcomes
+            found[index] = error
     cursors: list[duckdb.DuckDBPyConnection] = []
     try:
-        batch = _batch(context, name, audited, subject, cursors)
-        has_row_id = "row_id" in audited.columns(subject.table)
-        for index, result in _results(gx, batch, expectations, has_row_id).items():
-            outcomes[index] = (outcomes[index][0], _found(audited, subject, checks[index], result))
+        if expectations:
+            batch = _batch(context, name, audited, subject, cursors)
+            has_row_id = "row_id" in audited.columns(subject.table)
+            found |= _results(gx, batch, expectations, has_row_id)
     except Exception as error:
-        for index in expectations:
-            outcomes[index] = (outcomes[index][0], reason_of(error))
+        found |= dict.fromkeys(expectations, error)
     finally:
         for cursor in cursors:
             cursor.close()
-    return outcomes
+    return {
+        index: (expected[index], _finding(audited, subject, check, found[index]))
+        for index, check in checks.items()
+    }
 
 
-def _found(audited: Audited, subject: Subject, check: Check, result: Any) -> Finding | str:
+def _finding(audited: Audited, subject: Subject, check: Check, result: Any) -> Finding | str:
+    """The finding of a result; for an error, why there is none."""
+    if isinstance(result, Exception):
+        return reason_of(result)
     try:
         return finding_of(audited, subject, check, result)
     except Exception as error:
@@ -139,6 +140,8 @@ def _batch(
     subject: Subject,
     cursors: list[duckdb.DuckDBPyConnection],
 ) -> Any:
+    """The subject's rows as Great Expectations reads them: through cursors of the audited connection,
+    which are added to `cursors` to be closed."""
     from duckdb_sqlalchemy import ConnectionWrapper
 
     if subject.relation == SUBSET:
@@ -153,7 +156,7 @@ def _batch(
         connection_string="duckdb:///:memory:",
         create_temp_table=False,
         kwargs={
-            "creator": cursor,  # the audited connection, and no other
+            "creator": cursor,
             "isolation_level": "AUTOCOMMIT",  # a rollback would empty results before they are read
             "skip_autocommit_rollback": True,
         },
@@ -171,20 +174,25 @@ def _expectation(check: Check, index: int) -> Any:
 
 
 def _expected(expectation: Any) -> str:
-    """What Great Expectations says that it expects."""
+    """What Great Expectations says that it expects; empty when it does not find words."""
     from great_expectations.render.renderer.inline_renderer import InlineRenderer
 
-    content, *_ = InlineRenderer(render_object=expectation.configuration).get_rendered_content()
-    said: Any = content.value
-    values = {name: parameter["value"] for name, parameter in said.params.items()}
-    return Template(said.template).safe_substitute(values).rstrip(".")
+    try:
+        (content, *_) = InlineRenderer(
+            render_object=expectation.configuration
+        ).get_rendered_content()
+        said: Any = content.value
+        values = {name: parameter["value"] for name, parameter in said.params.items()}
+        return Template(said.template).safe_substitute(values).rstrip(".")
+    except Exception:
+        return ""
 
 
 def _results(
     gx: ModuleType, batch: Any, expectations: Mapping[int, Any], has_row_id: bool
 ) -> dict[int, Any]:
-    """Results by check. They come in no order; and where one query serves several expectations, its
-    error falls on all of them, so that those that failed so are run again, one by one."""
+    """Results, or errors, by check. They come in no order; and where one query serves several
+    expectations, its error falls on all of them, so those with an error are run again, alone."""
     wanted: dict[str, Any] = {"result_format": "BASIC", "partial_unexpected_count": VALUES}
     if has_row_id:
         wanted |= {
@@ -200,5 +208,8 @@ def _results(
         results.clear()
     for index, expectation in expectations.items():
         if index not in results or raised_by(results[index]):
-            results[index] = batch.validate(expectation, result_format=wanted)
+            try:
+                results[index] = batch.validate(expectation, result_format=wanted)
+            except Exception as error:
+                results[index] = error
     return results

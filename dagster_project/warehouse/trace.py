@@ -173,9 +173,11 @@ def _hop(
     sources: dict[str, LandedSource],
 ) -> list[TracedRow]:
     """The rows of one snapshot, with their parents."""
-    edges = reader.all(
-        "SELECT row_id, parent_input, parent_row_id, ordinal, relation, changed_by "
-        f"FROM {snapshot.table('lineage')} WHERE {one_of('row_id', row_ids)} ORDER BY ALL"
+    edges = sorted(
+        reader.all(
+            "SELECT row_id, parent_input, parent_row_id, ordinal, relation, changed_by "
+            f"FROM {snapshot.table('lineage')} WHERE {one_of('row_id', row_ids)}"
+        )
     )
     duplicates = _duplicates(reader, snapshot, {edge[1:4] for edge in edges})
     generated = [edge[0] for edge in edges if edge[4] == "generated"]

@@ -225,15 +225,23 @@ class _Tale:
     def _removed(
         self, snapshot: OpenSnapshot, number: int, row: int, ordinal: int | None, after: int
     ) -> tuple[Removal, ...]:
+        here = f"parent_input = {number} AND parent_row_id = {row}"
+        removals = self.reader.all(
+            "SELECT step, ordinal, disposition, rule, measured, threshold, similarity, error, "
+            "survivor_input, survivor_row_id, survivor_ordinal "
+            f"FROM {snapshot.table('dispositions')} WHERE {here}"
+        )
+        contents = {}
+        if any(removal[2] == "quarantined" for removal in removals):
+            contents = {
+                (at, part): content
+                for at, part, content in self.reader.all(
+                    f"SELECT step, ordinal, content FROM {snapshot.table('quarantine')} WHERE {here}"
+                )
+            }
         found = []
-        for step, part, *what, into, into_row, into_part, content in self.reader.all(
-            "SELECT d.step, d.ordinal, d.disposition, d.rule, d.measured, d.threshold, "
-            "d.similarity, d.error, d.survivor_input, d.survivor_row_id, d.survivor_ordinal, "
-            f"q.content FROM {snapshot.table('dispositions')} d "
-            f"LEFT JOIN (FROM {snapshot.table('quarantine')} "
-            f"WHERE parent_input = {number} AND parent_row_id = {row}) q USING (ordinal, step) "
-            f"WHERE d.parent_input = {number} AND d.parent_row_id = {row} "
-            "ORDER BY d.step = 65535 DESC, d.step, d.ordinal"
+        for step, part, *what, into, into_row, into_part in sorted(
+            removals, key=lambda removal: (removal[0] != LANDING_STEP, *removal[:2])
         ):
             if after >= 0 and not after < step <= END:
                 continue
@@ -252,7 +260,7 @@ class _Tale:
                     threshold=threshold,
                     similarity=similarity,
                     error=error,
-                    content=content,
+                    content=contents.get((step, part)),
                     survivor=None
                     if into is None
                     else self.fate(snapshot, into, into_row, False, into_part, step),
@@ -270,10 +278,11 @@ class _Tale:
         after: int,
     ) -> tuple[Arrival, ...]:
         found = []
-        for row_id, part, relation, changed_by in self.reader.all(
+        edges = self.reader.all(
             f"SELECT row_id, ordinal, relation, changed_by FROM {snapshot.table('lineage')} "
-            f"WHERE parent_input = {number} AND parent_row_id = {row} ORDER BY ALL"
-        ):
+            f"WHERE parent_input = {number} AND parent_row_id = {row}"
+        )
+        for row_id, part, relation, changed_by in sorted(edges):
             if ordinal not in (None, part) and not snapshot.renumbered(number, after):
                 continue
             address = RowAddress(
