@@ -190,13 +190,13 @@ class CommonOrigin:
                     for node in side.nodes
                     for query in found[node]
                 ]
-                none = "SELECT 0::USMALLINT AS node, 0::BIGINT AS id, 0::BIGINT AS origin WHERE false"
+                none = (
+                    "SELECT 0::USMALLINT AS node, 0::BIGINT AS id, 0::BIGINT AS origin WHERE false"
+                )
                 union = " UNION ALL BY NAME ".join(ends or [none])
                 self.reader.all(f"CREATE TEMP TABLE {side.name}_{table} AS {union}")
 
-    def _rows_up(
-        self, side: Side, snapshot: OpenSnapshot, number: int, rows: list[str]
-    ) -> str:
+    def _rows_up(self, side: Side, snapshot: OpenSnapshot, number: int, rows: list[str]) -> str:
         """A query for the parents of rows: of all of a snapshot's, or of those in `rows`."""
         lineage = f"FROM {snapshot.table('lineage')} l"
         prefix = "" if snapshot.address == side.address else f"{snapshot.address.version} "

@@ -155,10 +155,11 @@ def _sides(reader: Reader, common: CommonOrigin) -> None:
         once = f"FROM {rows}"
         if reader.all(f"SELECT count(*) > count(DISTINCT id) FROM {rows}")[0][0]:
             once = (
-                "SELECT id, (min((node, origin)) FILTER (NOT generated)).node AS node, "
-                "(min((node, origin)) FILTER (NOT generated)).origin AS origin, "
+                "SELECT id, first.node AS node, first.origin AS origin, "
+                "steps, generated FROM (SELECT id, "
+                "min({'node': node, 'origin': origin}) FILTER (NOT generated) AS first, "
                 "string_agg(DISTINCT steps, ', ' ORDER BY steps) FILTER (steps <> '') AS steps, "
-                f"bool_and(generated) AS generated FROM {rows} GROUP BY id"
+                f"bool_and(generated) AS generated FROM {rows} GROUP BY id)"
             )
         reader.all(
             f"CREATE TEMP TABLE {side.name} AS SELECT h.row_id AS id, h.content_hash AS hash, "
@@ -175,7 +176,11 @@ def _match(reader: Reader) -> None:
         "CREATE TEMP TABLE matched AS SELECT a.id AS a_row, b.id AS b_row, true AS same "
         "FROM a JOIN b USING (node, origin, hash) WHERE false"
     )
-    for keys, same in ((("node", "origin", "hash"), True), (("node", "origin"), False), (("hash",), True)):
+    for keys, same in (
+        (("node", "origin", "hash"), True),
+        (("node", "origin"), False),
+        (("hash",), True),
+    ):
         columns = ", ".join(keys)
         for side in ("a", "b"):
             reader.all(
@@ -257,9 +262,7 @@ def _removals(reader: Reader, mine: Side, other: Side, related: bool) -> None:
     reader.all(f"CREATE TEMP TABLE {mine.name}_removals AS {' UNION ALL '.join(parts)}")
 
 
-def _columns(
-    reader: Reader, a: SnapshotAddress, b: SnapshotAddress
-) -> tuple[ColumnChange, ...]:
+def _columns(reader: Reader, a: SnapshotAddress, b: SnapshotAddress) -> tuple[ColumnChange, ...]:
     before, after = (
         {name: kind for name, kind, *_ in reader.all(f"DESCRIBE {reader.open(at).table('rows')}")}
         for at in (a, b)

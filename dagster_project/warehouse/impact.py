@@ -103,9 +103,7 @@ def impact(store: Store | Reader, address: RowAddress, *, every_snapshot: bool =
         )
 
 
-def _children(
-    reader: Reader, snapshot: OpenSnapshot, number: int, rows: Iterable[int]
-) -> set[int]:
+def _children(reader: Reader, snapshot: OpenSnapshot, number: int, rows: Iterable[int]) -> set[int]:
     """The rows made from rows of an input."""
     query = f"SELECT DISTINCT row_id FROM {snapshot.table('lineage')} WHERE parent_input = {number}"
     return {row for (row,) in reader.all(f"{query} AND {one_of('parent_row_id', rows)}")}
@@ -134,7 +132,9 @@ def _stand_ins(
             ):
                 if any(
                     part is None
-                    or (after < step and (part == ordinal or snapshot.renumbered(into, after, step)))
+                    or (
+                        after < step and (part == ordinal or snapshot.renumbered(into, after, step))
+                    )
                     for part, after in parts[row]
                 ):
                     key = (survivor[0], survivor[1], survivor[2], step)

@@ -96,7 +96,9 @@ def plan_retention(
         if wanted is not None and name not in wanted:
             continue
         head = read_head(store, name)
-        for old, successor in zip(head.published, head.published[1:-keep + 1 or None], strict=False):
+        for old, successor in zip(
+            head.published, head.published[1 : -keep + 1 or None], strict=False
+        ):
             if _created(known[SnapshotAddress(name, successor)]) < before:
                 doomed.add(SnapshotAddress(name, old))
         if unpublished and head.current is not None:
@@ -213,9 +215,7 @@ def _spare(
     blocks = [
         folder
         for folder in sorted((store.landed / "blocks").glob("*/*"))
-        if folder.name not in in_use
-        and not folder.name.startswith(".")
-        and old(folder)
+        if folder.name not in in_use and not folder.name.startswith(".") and old(folder)
     ]
     size = sum(known[at].size for at in go) + sum(
         path.stat().st_size for folder in blocks for path in folder.iterdir()

@@ -290,9 +290,7 @@ def _generations(
 ) -> dict[int, Generation]:
     fields = [name for name in Generation.model_fields if name != "step"]
     return {
-        row_id: Generation(
-            step=snapshot.steps[step].name, **dict(zip(fields, values, strict=True))
-        )
+        row_id: Generation(step=snapshot.steps[step].name, **dict(zip(fields, values, strict=True)))
         for row_id, step, *values in reader.all(
             f"SELECT row_id, step, {', '.join(fields)} FROM {snapshot.table('generations')} "
             f"WHERE {one_of('row_id', row_ids)} ORDER BY row_id, step DESC"

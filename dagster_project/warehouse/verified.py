@@ -38,9 +38,7 @@ class Verified:
         if not self._learned:
             return
         known = {
-            name: entry
-            for name, entry in self._read().items()
-            if (self.store.root / name).exists()
+            name: entry for name, entry in self._read().items() if (self.store.root / name).exists()
         }
         with suppress(OSError):  # a store that cannot be written can still be read
             write_atomically(self.path, canonical_json({**known, **self._learned}).encode())

@@ -116,7 +116,9 @@ class Why(Answer):
 
 
 def why(
-    store: Store | Reader, version: VersionName | SnapshotAddress, row: RowAddress | SourceAddress | str
+    store: Store | Reader,
+    version: VersionName | SnapshotAddress,
+    row: RowAddress | SourceAddress | str,
 ) -> Why:
     """Say what became of a row in a version that was made from it, however far up.
 
@@ -285,9 +287,7 @@ class _Tale:
         for row_id, part, relation, changed_by in sorted(edges):
             if ordinal not in (None, part) and not snapshot.renumbered(number, after):
                 continue
-            address = RowAddress(
-                snapshot.address.version, snapshot.address.snapshot_id, row_id
-            )
+            address = RowAddress(snapshot.address.version, snapshot.address.snapshot_id, row_id)
             if snapshot.address == self.target:
                 self.present[address] = direct or self.present.get(address, False)
             steps = (step for step in snapshot.steps_of(number) if changed_by >> step.number & 1)
@@ -364,9 +364,7 @@ def _records(
     found = [
         (snapshot, origin, number, source)
         for snapshot, origin, source in landed
-        for number in find_records(
-            reader.verified, source, meant[0], address.number, str(snapshot)
-        )
+        for number in find_records(reader.verified, source, meant[0], address.number, str(snapshot))
     ]
     if not found:
         raise AddressRefused(f"{address}: no record starts on line {address.number} of {meant[0]}")

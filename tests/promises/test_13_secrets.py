@@ -53,9 +53,12 @@ def test_no_secret_is_written_anywhere(space, tmp_path_factory, monkeypatch, cap
     (space.root / "assets/a/source.py").write_text(SOURCE)
     space.jsonl("rows.jsonl", [{"text": "bad"}, {"text": "good"}])
     home = tmp_path_factory.mktemp("home")
-    with caplog.at_level(logging.DEBUG), dg.DagsterInstance.local_temp(
-        str(home), overrides={"telemetry": {"enabled": False}}
-    ) as instance:
+    with (
+        caplog.at_level(logging.DEBUG),
+        dg.DagsterInstance.local_temp(
+            str(home), overrides={"telemetry": {"enabled": False}}
+        ) as instance,
+    ):
         repository = workspace_definitions(space.workspace).get_repository_def()
         job = repository.get_implicit_global_asset_job_def()
         result = job.execute_in_process(instance=instance, raise_on_error=False)

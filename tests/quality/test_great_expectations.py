@@ -99,6 +99,10 @@ EXPECTED = {
         {"expect_select_column_values_to_be_unique_within_record": {"column_list": ["n", "m"]}},
         False, "i % 10 = i % 9",
     ),
+    "beside_a_broken_one": (  # `text_in_set` is asked in the same query, and breaks it
+        {"expect_column_values_to_be_between": {"column": "n", "min_value": 5}},
+        False, "i % 10 < 5",
+    ),
     "scores_of_rows": (
         {"expect_column_values_to_be_between": {"column": "quality", "min_value": 50},
          "table": "scores"},
@@ -140,6 +144,10 @@ BROKEN = {
         "there is no column 'tex' in `rows`; did you mean 'text'?",
     ),
     "text_mean": ({"expect_column_mean_to_be_between": {"column": "text", "max_value": 1}}, "Binder"),
+    "text_in_set": (
+        {"expect_column_values_to_be_in_set": {"column": "n", "value_set": ["c"]}},
+        "Conversion Error in a value; the value is not shown",
+    ),
     "list_set": (
         {"expect_column_values_to_be_in_set": {"column": "messages", "value_set": [3]}}, "Error"
     ),

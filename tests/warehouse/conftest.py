@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -257,9 +259,7 @@ class Warehouse:
                 for piece in said:
                     ordinal = parts[row.key[:2]] = parts.get(row.key[:2], -1) + 1
                     bit = 1 << number
-                    on.append(
-                        replace(row, data=piece, ordinal=ordinal, changed=row.changed | bit)
-                    )
+                    on.append(replace(row, data=piece, ordinal=ordinal, changed=row.changed | bit))
             elif step.does == "merge" and said in first:
                 books.merged += 1
                 keep = dict(
@@ -356,6 +356,28 @@ def _generation(row_id: int, does: list[str], row: Row) -> dict:
 @pytest.fixture
 def warehouse(tmp_path: Path) -> Warehouse:
     return Warehouse(tmp_path / "store")
+
+
+@pytest.fixture(scope="session")
+def _built(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Callable], tuple[Path, Any]]:
+    @cache
+    def built(build: Callable) -> tuple[Path, Any]:
+        root = tmp_path_factory.mktemp("built") / "store"
+        return root, build(Warehouse(root), Make)
+
+    return built
+
+
+@pytest.fixture
+def copy_of(_built: Callable, warehouse: Warehouse) -> Callable[[Callable], tuple[Warehouse, Any]]:
+    """Gives a copy of the store that a function builds, once for all tests, and what it returned."""
+
+    def copy(build: Callable) -> tuple[Warehouse, Any]:
+        root, result = _built(build)
+        shutil.copytree(root, warehouse.store.root)
+        return warehouse, result
+
+    return copy
 
 
 def _texts(*texts: str) -> list[str]:

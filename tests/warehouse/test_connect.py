@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import warnings
 from datetime import UTC, datetime
@@ -23,12 +24,16 @@ from dagster_project.workspace import NameRefused, VersionName
 TUTOR, OTHER = VersionName("tutor", "v2"), VersionName("other", "1.0")
 
 
-@pytest.fixture
-def two(warehouse, make):
+def two_versions(warehouse, make):
     source = warehouse.land({"a.jsonl": make.lines("a", "b")})
     first = warehouse.publish("tutor/v2", {"found": source})
     warehouse.publish("other/1.0", {"tutor": "tutor/v2"})
-    return warehouse, first
+    return first
+
+
+@pytest.fixture
+def two(copy_of):
+    return copy_of(two_versions)
 
 
 def rows(connection, query: str):
@@ -130,8 +135,6 @@ def test_a_file_that_is_not_as_it_was_written_is_not_opened(two, how, tmp_path):
         content[len(content) // 2] ^= 1
         path.write_bytes(content[:-1] if how == "truncate" else content)
         if how == "quiet flip":
-            import os
-
             os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
     for asked in ({"only": [TUTOR]}, {"snapshots": {"tutor/v2": first.snapshot_id}}):
         with pytest.raises(SnapshotDamaged, match=rf"{first.snapshot_id}\.duckdb of tutor/v2"):

@@ -36,11 +36,14 @@ def causes(found) -> set:
     }
 
 
-@pytest.fixture
-def raw(warehouse, make):
+def six_rows(warehouse, make):
     lines = make.lines("Alpha one", "x", "ALPHA one", "Beta", "gamma!", "delta")
     warehouse.publish("raw/v1", {"found": warehouse.land({"a.jsonl": lines})})
-    return warehouse
+
+
+@pytest.fixture
+def raw(copy_of):
+    return copy_of(six_rows)[0]
 
 
 def test_b_is_made_from_a(raw, make):
@@ -115,9 +118,7 @@ def test_a_source_that_grew_and_was_edited(warehouse, make):
 
 def test_unreadable_records_that_were_mended(warehouse, make):
     lines = make.lines("a", "b")
-    first = warehouse.publish(
-        "d/v1", {"found": warehouse.land({"a.jsonl": [*lines, "{oops"]})}
-    )
+    first = warehouse.publish("d/v1", {"found": warehouse.land({"a.jsonl": [*lines, "{oops"]})})
     warehouse.publish("e/v1", {"found": warehouse.land({"a.jsonl": [*lines, "{oops"]})})
     assert compare(warehouse, str(first), "e/v1").rows.height == 0
 
@@ -149,6 +150,14 @@ def test_generated_rows_splits_and_columns(raw, make):
         ("entered", "other part", None, None, None, None, 6),
     }
     assert [(c.column, c.before, c.after) for c in found.columns] == [("n", None, "BIGINT")]
+
+
+def test_rows_with_many_parents(raw, make):
+    pairs = make.step("pair", "join", lambda data: data["text"].lower())
+    raw.publish("d/v1", {"raw": "raw/v1"}, [pairs])
+    found = compare(raw, "raw/v1", "d/v1")
+    assert (found.unchanged, found.rows_b) == (5, 5)
+    assert causes(found) == {("left", "other part", None, None, None, None, 1)}
 
 
 def test_a_version_and_itself_and_its_older_self(raw):

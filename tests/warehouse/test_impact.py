@@ -9,14 +9,17 @@ from dagster_project.warehouse.impact import impact
 from dagster_project.warehouse.trace import trace
 
 
-@pytest.fixture
-def family(warehouse, make):
+def four_versions(warehouse, make):
     source = warehouse.land({"a.jsonl": make.lines("One. Two", "one. two", "x", "Three")})
     warehouse.publish("raw/v1", {"found": source})
     warehouse.publish("clean/v1", {"raw": "raw/v1"}, [make.lower(), make.dedup()])
     warehouse.publish("parts/v1", {"clean": "clean/v1"}, [make.sentences(), make.drop_shorter(2)])
     warehouse.publish("other/v1", {"raw": "raw/v1"}, [make.drop_shorter(2)])
-    return warehouse
+
+
+@pytest.fixture
+def family(copy_of):
+    return copy_of(four_versions)[0]
 
 
 def told(found) -> dict:

@@ -33,23 +33,32 @@ NAMES = ("raw/v1", "clean/v1", "train/v1")
 
 def publish(warehouse, make, name: str, number: int) -> SnapshotAddress:
     if name == "raw/v1":
-        return warehouse.publish(name, {"found": warehouse.land({"a.jsonl": make.lines(f"{number}")})})
+        return warehouse.publish(
+            name, {"found": warehouse.land({"a.jsonl": make.lines(f"{number}")})}
+        )
     upstream = NAMES[NAMES.index(name) - 1]
     return warehouse.publish(name, {"up": upstream}, [make.lower()])
 
 
-@pytest.fixture
-def grown(warehouse, make):
+def many_snapshots(warehouse, make):
     rng = random.Random(3)
     for name in NAMES:
         publish(warehouse, make, name, -1)
     for number in range(9):
         publish(warehouse, make, rng.choice(NAMES), number)
-    at = resolve_current(warehouse.store, "clean/v1")
     warehouse.publish("clean/v1", {"up": "raw/v1"}, status="rejected")
     publish(warehouse, make, "clean/v1", 9)
-    assert at is not None
-    return warehouse
+
+
+def few_snapshots(warehouse, make):
+    for number in range(2):
+        for name in NAMES[:2]:
+            publish(warehouse, make, name, number)
+
+
+@pytest.fixture
+def grown(copy_of):
+    return copy_of(many_snapshots)[0]
 
 
 def resolve_current(store: Store, name: str) -> str | None:
@@ -78,7 +87,9 @@ def test_keeps_the_newest_and_what_they_were_made_from(grown, keep):
         up
         for name in NAMES
         for entry in history(store, VersionName.parse(name))
-        for up in upstreams(grown.manifest(SnapshotAddress(VersionName.parse(name), entry.snapshot_id)))
+        for up in upstreams(
+            grown.manifest(SnapshotAddress(VersionName.parse(name), entry.snapshot_id))
+        )
     }
     for name in NAMES:
         newest = before[name][-keep:]
@@ -128,12 +139,14 @@ def test_what_came_into_use_after_the_plan_stays(grown):
     whole(store)
 
 
-def test_killed_at_any_moment_it_is_sound_and_is_finished_by_the_next_run(grown, tmp_path):
-    plan = plan_retention(grown.store, 1, unpublished=True, settled=NOW)
+def test_killed_at_any_moment_it_is_sound_and_is_finished_by_the_next_run(copy_of, tmp_path):
+    built = copy_of(few_snapshots)[0].store
+    plan = plan_retention(built, 1, settled=NOW)
+    assert len(plan.snapshots) == 2
     moments = 0
-    for moment in range(0, 1000, 3):
+    for moment in range(1000):
         root = tmp_path / f"copy{moment}"
-        shutil.copytree(grown.store.root, root, copy_function=os.link)
+        shutil.copytree(built.root, root, copy_function=os.link)
         store = Store(root)
         child = os.fork()
         if child == 0:
@@ -148,11 +161,13 @@ def test_killed_at_any_moment_it_is_sound_and_is_finished_by_the_next_run(grown,
         found = verify(store)
         assert found.damage == (), moment
         if retention_path(store).exists():
-            assert "unfinished retention" in {left.problem.split(":")[0] for left in found.leftovers}
-        apply_retention(store, plan_retention(store, 1, unpublished=True, settled=NOW))
+            assert "unfinished retention" in {
+                left.problem.split(":")[0] for left in found.leftovers
+            }
+        apply_retention(store, plan_retention(store, 1, settled=NOW))
         final = verify(store)
         assert (final.damage, final.leftovers) == ((), ()), moment
-        assert plan_retention(store, 1, unpublished=True, settled=NOW).snapshots == ()
+        assert plan_retention(store, 1, settled=NOW).snapshots == ()
         shutil.rmtree(root)
     assert moments > 10
 

@@ -12,8 +12,7 @@ def row(text: str) -> RowAddress:
     return RowAddress.parse(text)
 
 
-@pytest.fixture
-def three(warehouse, make):
+def three_versions(warehouse, make):
     """raw -> clean -> train, with a merge and a split."""
     source = warehouse.land(
         {
@@ -23,9 +22,15 @@ def three(warehouse, make):
         block_rows=2,
     )
     warehouse.publish("raw/v1", {"found": source})
-    warehouse.publish("clean/v1", {"raw": "raw/v1"}, [make.lower(), make.dedup(), make.drop_shorter(3)])
-    at = warehouse.publish("train/v1", {"clean": "clean/v1"}, [make.sentences()])
-    return warehouse, at
+    warehouse.publish(
+        "clean/v1", {"raw": "raw/v1"}, [make.lower(), make.dedup(), make.drop_shorter(3)]
+    )
+    return warehouse.publish("train/v1", {"clean": "clean/v1"}, [make.sentences()])
+
+
+@pytest.fixture
+def three(copy_of):
+    return copy_of(three_versions)
 
 
 def test_three_versions_with_a_merge_and_a_split(three):
@@ -132,6 +137,12 @@ def test_json_and_refusals(three):
     assert said["rows"][2]["parents"][0]["source"]["record"]["line"] == 1
     with pytest.raises(AddressRefused, match="has 4 rows"):
         trace(warehouse.store, row("train/v1:4"))
-    for text in ("train/v1", "train/v1:-1", "train/v1:1e3", "train/v1@../x:1", "train/v1:" + "9" * 30):
+    for text in (
+        "train/v1",
+        "train/v1:-1",
+        "train/v1:1e3",
+        "train/v1@../x:1",
+        "train/v1:" + "9" * 30,
+    ):
         with pytest.raises(AddressRefused):
             row(text)

@@ -11,8 +11,7 @@ from dagster_project.workspace import VersionName
 TRAIN = VersionName("train", "v1")
 
 
-@pytest.fixture
-def three(warehouse, make):
+def three_versions(warehouse, make):
     """raw -> clean -> train; line 6 is unreadable, line 2 short, 3 a duplicate, 5 fails."""
     lines = make.lines("Hello there. Bye now", "x", "HELLO there. Bye now", "Kept as it is", "bad!")
     source = warehouse.land({"data/a.jsonl": [*lines, "{oops", *make.lines("tiny. ok")]}, 3)
@@ -22,7 +21,11 @@ def three(warehouse, make):
         [make.lower(), make.dedup(), make.drop_shorter(3), make.numbers_only()],
     )  # fmt: skip
     warehouse.publish("train/v1", {"clean": "clean/v1"}, [make.sentences(), make.drop_shorter(4)])
-    return warehouse
+
+
+@pytest.fixture
+def three(copy_of):
+    return copy_of(three_versions)[0]
 
 
 def ask(warehouse, text: str):
@@ -52,7 +55,11 @@ def test_merged_names_the_survivor_and_what_became_of_it(three):
 
 def test_quarantined_and_unreadable(three):
     (removal,) = ask(three, "raw/v1:4").fates[0].removed
-    assert (removal.disposition, removal.step, removal.error) == ("quarantined", "parse", "no digit")
+    assert (removal.disposition, removal.step, removal.error) == (
+        "quarantined",
+        "parse",
+        "no digit",
+    )
     assert removal.content == '{"text": "bad!"}'
     found = ask(three, "data/a.jsonl:6")
     (removal,) = found.fates[0].removed

@@ -32,8 +32,9 @@ class Records:
             null in every column.
         origin: same height and order, columns `ORIGIN_SCHEMA`: file as the recipe names it, line
             (1-based; the record's number where a format has no lines), the record's exact text
-            (null where the source is typed), its bytes where they are not UTF-8, and the error
-            that says why it could not be read (null when it could).
+            (null where the source is typed, but for a record that could not be read: its values
+            as JSON), its bytes where they are not UTF-8, and the error that says why it could not
+            be read (null when it could).
     """
 
     parsed: pl.DataFrame
@@ -42,8 +43,14 @@ class Records:
 
 @dataclass(frozen=True)
 class Block:
-    """A piece of an input: its key (sha256 over format, file, first line and bytes) and how to
-    parse it."""
+    """A piece of an input, perhaps without rows.
+
+    Attributes:
+        key: sha256 (hex) over all that its records depend on: the format, the declared types, and
+            each file's name, first line and bytes; where bytes are not at hand, the file's sha256
+            and the range of rows, or the rows themselves.
+        parse: makes its records; types are those of this block alone, see `unify_schemas`.
+    """
 
     key: str
     parse: Callable[[], Records]

@@ -235,7 +235,7 @@ def _split_each(
     for number, text in enumerate(records.raw[first:last], first):
         fields = dialect.split(text) if text is not None else nothing
         if len(fields) != len(names):
-            errors[number] = f"has {len(fields)} fields, where the header has {len(names)}"
+            errors[number] = f"number of fields: {len(fields)}, in the header: {len(names)}"
             fields = nothing
         rows.append(fields)
     return pl.DataFrame(rows, schema=dict.fromkeys(names, pl.String), orient="row")

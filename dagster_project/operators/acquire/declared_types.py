@@ -70,8 +70,17 @@ def json_kind(value: Any) -> str:
     """What JSON calls a value."""
     if value is None:
         return "null"
-    kinds = {bool: "a truth value", str: "text", list: "a list", dict: "an object"}
-    return kinds.get(type(value), "a number")
+    return _JSON_KINDS.get(type(value), f"a {type(value).__name__}")
+
+
+_JSON_KINDS = {
+    bool: "a truth value",
+    int: "a number",
+    float: "a number",
+    str: "text",
+    list: "a list",
+    dict: "an object",
+}
 
 
 def blank(frame: pl.DataFrame, rows: Collection[int]) -> pl.DataFrame:

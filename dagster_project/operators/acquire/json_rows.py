@@ -40,8 +40,8 @@ PIECE = 2**20
 """Bytes parsed at a time, about; a piece that Arrow refuses is cut in four down to `SMALL_PIECE`."""
 SMALL_PIECE = 2**16
 
-MUCH = 2**26
-"""Bytes from which the columns are left in pieces: joining very long texts takes much memory."""
+LONG_TEXT = 2**26
+"""Bytes from which columns are left in pieces: joining very long values takes much memory."""
 
 _NULL_AFTER_OBJECT = re.compile(rb"\}[ \t\r\n]*null")
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
@@ -138,7 +138,7 @@ class _Rows:
         union = unify_schemas(frame.schema for frame in self.frames)
         frames = [conform(frame, union) for frame in self.frames]
         whole = reduce(pl.DataFrame.vstack, frames)
-        whole = whole.rechunk() if len(self.text) < MUCH else whole
+        whole = whole.rechunk() if len(self.text) < LONG_TEXT else whole
         return blank(whole, self.errors)
 
     def _add(self, frame: pl.DataFrame, first: int) -> None:
@@ -153,8 +153,8 @@ class _Rows:
         return self.text[self.starts[row] : self.ends[row]].decode()
 
     def _is_worth_splitting(self, first: int, last: int) -> bool:
-        """Whether a part of a piece that does not fit may do so; not when Arrow refused rows whose
-        types were all known, since a field of several types is then in most pieces."""
+        """Whether a part of a piece that does not fit may do so. Not once Arrow has refused rows
+        that are fine and have no new type: then a field has several types, in most pieces."""
         size = self.ends[last - 1] - self.starts[first]
         return not self.is_mixed and last - first > 1 and size > SMALL_PIECE
 
@@ -192,7 +192,7 @@ class _Rows:
         )
         if any(known.get(name) != dtype for name, dtype in frame.schema.items()):
             self._expect(unify_schemas([known, frame.schema]))
-        elif self.schema is not None and bad == len(self.errors) and self.plain[first:last].all():
+        elif self.schema is not None and bad == len(self.errors):
             self.is_mixed = True
         return frame
 

@@ -41,8 +41,8 @@ def test_records_with_a_wrong_number_of_fields_are_kept_in_order(read_text):
     whole = read_text("a.csv", 'a,b\n1,2\n3\n4,5,"6\n"\n7,8\n')
     assert whole.rows.rows() == [("1", "2"), (None, None), (None, None), ("7", "8")]
     assert whole.errors() == {
-        3: "has 1 fields, where the header has 2",
-        4: "has 3 fields, where the header has 2",
+        3: "number of fields: 1, in the header: 2",
+        4: "number of fields: 3, in the header: 2",
     }
     assert whole.origin["raw"].to_list() == ["1,2", "3", '4,5,"6\n"', "7,8"]
 
