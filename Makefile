@@ -15,7 +15,7 @@ build: $(READY)
 	@$(BIN)/seedbed build --all
 
 test: $(READY)
-	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/pyright
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/basedpyright --pythonpath $(BIN)/python
 	@$(BIN)/pytest -n auto
 
 promises: $(READY)

@@ -7,6 +7,8 @@ from datetime import date
 from numbers import Number
 from typing import Any, cast
 
+import duckdb
+
 from dagster_project.quality.audited import Audited, CannotCheck, Subject, told
 from dagster_project.quality.expectation import Finding, counted, identifiers
 from dagster_project.quality.suite import Check
@@ -36,7 +38,7 @@ def finding_of(audited: Audited, subject: Subject, check: Check, result: Any) ->
     observed = counted(unexpected, total - missing, "rows fail")
     observed += f"; {missing:,} more are null" if missing else ""
     failing = _failing_rows(check, subject, found) if unexpected else None
-    if failing and audited.row(f"SELECT count(*) FROM (\n{failing}\n)") != (unexpected,):
+    if failing and not _gives(audited, failing, unexpected):
         failing = None
     if unexpected and failing is None:
         observed += "; they cannot be listed"
@@ -131,6 +133,14 @@ def _failing_rows(check: Check, subject: Subject, found: Mapping[str, Any]) -> s
         return failing
     whole = ignored in ("any_value_is_missing", "either_value_is_missing")
     return f"{failing} WHERE {(' AND ' if whole else ' OR ').join(present)}"
+
+
+def _gives(audited: Audited, failing_rows_sql: str, rows: int) -> bool:
+    """Whether a query works and gives as many rows as were counted."""
+    try:
+        return audited.row(f"SELECT count(*) FROM (\n{failing_rows_sql}\n)") == (rows,)
+    except duckdb.Error:
+        return False
 
 
 def _shown(check: Check, subject: Subject) -> str:

@@ -12,26 +12,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import count
 
-import polars as pl
-
 from dagster_project.warehouse.address import SnapshotAddress
-from dagster_project.warehouse.connect import identifier, literal
-from dagster_project.warehouse.landing import (
-    LandedBlock,
-    LandedSource,
-    block_folder,
-    read_source,
-)
+from dagster_project.warehouse.connect import literal
+from dagster_project.warehouse.landed_origin import Group, RecordNumbers, grouped
+from dagster_project.warehouse.landing import read_source
 from dagster_project.warehouse.manifest import Manifest
 from dagster_project.warehouse.reading import OpenSnapshot, Reader, ancestry, upstreams
-from dagster_project.warehouse.records import origin_path
 
 DISPOSITION_BITS = 40
 """A removed row is named by its snapshot's place in the side's `expanded`, shifted by this, plus
 its position in that snapshot's `dispositions`."""
-
-Group = frozenset[str]
-"""Ids of landed sources that are one origin."""
 
 Node = SnapshotAddress | Group
 
@@ -100,7 +90,7 @@ class CommonOrigin:
             source_id: read_source(self.reader.store, source_id)
             for source_id in sorted(self.a.source_ids() | self.b.source_ids())
         }
-        self._groups = _groups(self._sources)
+        self._groups = grouped(self._sources)
         self._made_from = {
             at: self._parents(manifest)
             for side in (self.a, self.b)
@@ -162,7 +152,14 @@ class CommonOrigin:
 
     def _follow(self) -> None:
         names = _table_names()
-        places = self._number_records()
+        records = RecordNumbers(
+            self.reader,
+            self._sources,
+            [node for node in self.numbers if isinstance(node, frozenset)],
+            self.a.source_ids(),
+            self.b.source_ids(),
+            str(self.a.address),
+        )
         for side in (self.a, self.b):
             rows: dict[Node, list[str]] = defaultdict(list)
             removed: dict[Node, list[str]] = defaultdict(list)
@@ -175,14 +172,15 @@ class CommonOrigin:
             for place, at in enumerate(side.expanded):
                 snapshot = self.reader.open(at)
                 for number, origin in snapshot.inputs.items():
-                    parent = origin.upstream or self._groups[origin.source_id or ""]
-                    numbered = places.get(origin.source_id or "")
+                    source_id = origin.source_id or ""
+                    parent = origin.upstream or self._groups[source_id]
                     for found, table in (
                         (rows, self._rows_up(side, snapshot, number, rows[at])),
                         (removed, self._removed_up(snapshot, number, removed[at], place)),
                     ):
                         name = next(names)
-                        self.reader.all(f"CREATE TEMP TABLE {name} AS {_placed(table, numbered)}")
+                        query = records.applied(table, source_id)
+                        self.reader.all(f"CREATE TEMP TABLE {name} AS {query}")
                         found[parent].append(f"FROM {name}")
             for table, found in (("rows", rows), ("removed", removed)):
                 ends = [
@@ -191,7 +189,8 @@ class CommonOrigin:
                     for query in found[node]
                 ]
                 none = (
-                    "SELECT 0::USMALLINT AS node, 0::BIGINT AS id, 0::BIGINT AS origin WHERE false"
+                    "SELECT 0::USMALLINT AS node, 0::BIGINT AS id, 0::BIGINT AS origin, "
+                    "'' AS steps, false AS generated WHERE false"
                 )
                 union = " UNION ALL BY NAME ".join(ends or [none])
                 self.reader.all(f"CREATE TEMP TABLE {side.name}_{table} AS {union}")
@@ -239,119 +238,10 @@ class CommonOrigin:
             f"ON f.origin = l.row_id WHERE l.parent_input = {number}"
         )
 
-    def _number_records(self) -> dict[str, str]:
-        """Number the records of landed sources so that the same record has one number in its group;
-        returns, by source, the table that says so. A source that is alone in its group is numbered
-        as it is."""
-        tables: dict[str, str] = {}
-        groups = sorted({node for node in self.numbers if isinstance(node, frozenset)}, key=sorted)
-        for index, group in enumerate(groups):
-            if len(group) == 1:
-                continue
-            starts: dict[str, int] = {}
-            blocks: dict[str, LandedBlock] = {}
-            following = 0
-            for source_id in sorted(group):
-                for block in self._sources[source_id].blocks:
-                    if block.key not in starts:
-                        starts[block.key], blocks[block.key] = following, block
-                        following += block.rows
-            self._match_edited(index, group, starts, blocks)
-            for source_id in sorted(group):
-                table = f"places_{index}_{len(tables)}"
-                frame = pl.DataFrame(
-                    [(b.first_row, starts[b.key]) for b in self._sources[source_id].blocks],
-                    schema={"first_row": pl.Int64, "start": pl.Int64},
-                    orient="row",
-                )
-                self._create(table, frame)
-                tables[source_id] = f"{table} edited_{index}"
-        return tables
-
-    def _match_edited(
-        self, index: int, group: Group, starts: dict[str, int], blocks: dict[str, LandedBlock]
-    ) -> None:
-        """Give records of blocks that only side b has the number of the same text on side a."""
-        keys = [
-            {
-                block.key
-                for source_id in group & side.source_ids()
-                for block in self._sources[source_id].blocks
-            }
-            for side in (self.a, self.b)
-        ]
-        texts = [
-            self._texts(f"texts_{index}_{name}", sorted(own), starts, blocks)
-            for name, own in (("a", keys[0] - keys[1]), ("b", keys[1] - keys[0]))
-        ]
-        ranked = "SELECT *, row_number() OVER (PARTITION BY text ORDER BY number) AS nth FROM"
-        self.reader.all(
-            f"CREATE TEMP TABLE edited_{index} AS SELECT b.number, a.number AS same "
-            f"FROM ({ranked} {texts[0]}) a JOIN ({ranked} {texts[1]}) b USING (text, nth)"
-        )
-
-    def _texts(
-        self, table: str, keys: list[str], starts: dict[str, int], blocks: dict[str, LandedBlock]
-    ) -> str:
-        """A table of the records of blocks, by number: a hash of what each says."""
-        self._create(table, pl.DataFrame(schema={"number": pl.Int64, "text": pl.String}))
-        owner = str(self.a.address.version)
-        for key in keys:
-            block = blocks[key]
-            path = origin_path(self.reader.store, block)
-            self.reader.verified.require(path, block.origin_sha256, owner)
-            said = "coalesce(raw, to_base64(raw_bytes))"
-            if pl.scan_parquet(path).select(pl.col("raw").count()).collect().item() == 0:
-                path = block_folder(self.reader.store, key) / "parsed.parquet"
-                self.reader.verified.require(path, block.parsed_sha256, owner)
-                fields = ", ".join(
-                    f"{literal(name)}: {identifier(name)}" for name in pl.read_parquet_schema(path)
-                )
-                said = f"to_json({{{fields}}})::VARCHAR"
-            self.reader.all(
-                f"INSERT INTO {table} SELECT {starts[key]} + file_row_number, md5({said}) "
-                f"FROM read_parquet({literal(str(path))}, file_row_number = true)"
-            )
-        return table
-
-    def _create(self, table: str, frame: pl.DataFrame) -> None:
-        self.reader.connection.register("incoming", frame.to_arrow())
-        self.reader.all(f"CREATE TEMP TABLE {table} AS FROM incoming")
-        self.reader.connection.unregister("incoming")
-
-
-def _placed(query: str, numbered: str | None) -> str:
-    """The query with the record's number in its group instead of that in its source."""
-    if numbered is None:
-        return query
-    places, edited = numbered.split()
-    return (
-        "SELECT p.* REPLACE (coalesce(e.same, p.origin) AS origin) FROM ("
-        "SELECT q.* REPLACE (q.origin - s.first_row + s.start AS origin) "
-        f"FROM ({query}) q ASOF JOIN {places} s ON q.origin >= s.first_row) p "
-        f"LEFT JOIN {edited} e ON e.number = p.origin"
-    )
-
 
 def _label(snapshot: OpenSnapshot, number: int, mask: int, prefix: str) -> str:
     steps = [step for step in snapshot.steps_of(number) if mask >> step.number & 1]
     return ", ".join(prefix + step.name for step in steps)
-
-
-def _groups(sources: dict[str, LandedSource]) -> dict[str, Group]:
-    """For each source, the sources it shares blocks or files with, itself included."""
-    together: dict[str, set[str]] = {source_id: {source_id} for source_id in sources}
-    holder: dict[tuple[str, str], str] = {}
-    for source_id, source in sources.items():
-        shared = [("block", block.key) for block in source.blocks]
-        shared += [("file", file.name) for file in source.files]
-        for mark in shared:
-            other = holder.setdefault(mark, source_id)
-            if together[other] is not together[source_id]:
-                together[other] |= together[source_id]
-                for member in together[other]:
-                    together[member] = together[other]
-    return {source_id: frozenset(members) for source_id, members in together.items()}
 
 
 def _node_order(node: Node) -> tuple[int, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -20,7 +21,12 @@ from dagster_project.warehouse.connect import (
     in_memory,
     no_snapshot,
 )
-from dagster_project.warehouse.manifest import Manifest, read_head, read_manifest
+from dagster_project.warehouse.manifest import (
+    Manifest,
+    ManifestDamaged,
+    read_head,
+    read_manifest,
+)
 from dagster_project.warehouse.store import Store
 from dagster_project.warehouse.verified import Verified
 from dagster_project.workspace import VersionName
@@ -231,13 +237,13 @@ def ancestry(store: Store, address: SnapshotAddress) -> dict[SnapshotAddress, Ma
 
 
 def published(store: Store) -> Iterator[tuple[SnapshotAddress, Manifest, bool]]:
-    """Every published snapshot with its manifest, and whether it is its version's current one.
-
-    Raises:
-        ManifestDamaged: when a manifest or a head is altered.
-    """
+    """Every published snapshot with its manifest, and whether it is its version's current one. What
+    cannot be read is left out, with a warning."""
     for name in store.versions():
-        head = read_head(store, name)
-        for snapshot_id in head.published:
-            manifest = read_manifest(store, name, snapshot_id)
-            yield SnapshotAddress(name, snapshot_id), manifest, snapshot_id == head.current
+        try:
+            head = read_head(store, name)
+            for snapshot_id in head.published:
+                manifest = read_manifest(store, name, snapshot_id)
+                yield SnapshotAddress(name, snapshot_id), manifest, snapshot_id == head.current
+        except ManifestDamaged as error:
+            warnings.warn(f"snapshots of {name} are left out: {error}", stacklevel=2)

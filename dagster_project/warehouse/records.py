@@ -25,6 +25,7 @@ class Record(Answer):
         line: from 1; the record's number where a format has no lines.
         raw: its exact text; None where the source is typed or not UTF-8.
         raw_bytes: its bytes where they are not UTF-8.
+        fields: its columns as JSON, where the source is typed.
         error: why it could not be read; None when it could.
         sha256: of the whole file as stored.
         uri: where the file was found.
@@ -35,13 +36,14 @@ class Record(Answer):
     line: int
     raw: str | None
     raw_bytes: bytes | None
+    fields: str | None
     error: str | None
     sha256: str | None
     uri: str | None
 
     def excerpt(self, length: int = EXCERPT) -> str:
         """The first `length` characters of the text, on one line, for display."""
-        text = self.raw if self.raw is not None else repr(self.raw_bytes or b"")[2:-1]
+        text = self.raw if self.raw is not None else self.fields or repr(self.raw_bytes)
         line = " ".join(text[: 4 * length].split())
         return line if len(line) <= length else line[: length - 1] + "…"
 
@@ -62,12 +64,20 @@ def read_record(verified: Verified, source: LandedSource, number: int, owner: st
     block = source.blocks[bisect_right(starts, number) - 1]
     path = origin_path(verified.store, block)
     verified.require(path, block.origin_sha256, owner)
-    found = pl.scan_parquet(path).slice(number - block.first_row, 1).collect().row(0, named=True)
+    here = number - block.first_row
+    found = pl.scan_parquet(path).slice(here, 1).collect().row(0, named=True)
+    fields = None
+    if found["raw"] is None and found["raw_bytes"] is None:
+        path = path.with_name("parsed.parquet")
+        verified.require(path, block.parsed_sha256, owner)
+        as_json = pl.struct(pl.all()).struct.json_encode()
+        fields = pl.scan_parquet(path).slice(here, 1).select(as_json).collect().item()
     file = next((file for file in source.files if file.name == found["file"]), None)
     return Record(
         number=number,
         sha256=file.sha256 if file else None,
         uri=file.uri if file else None,
+        fields=fields,
         **found,
     )
 

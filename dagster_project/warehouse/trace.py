@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 
 from dagster_project.warehouse.address import Answer, Row, RowAddress, SnapshotAddress
@@ -179,7 +179,7 @@ def _hop(
             f"FROM {snapshot.table('lineage')} WHERE {one_of('row_id', row_ids)}"
         )
     )
-    duplicates = _duplicates(reader, snapshot, {edge[1:4] for edge in edges})
+    duplicates, counts = _duplicates(reader, snapshot, {edge[1:4] for edge in edges})
     generated = [edge[0] for edge in edges if edge[4] == "generated"]
     generations = _generations(reader, snapshot, generated) if generated else {}
     parents: dict[int, list[Parent]] = defaultdict(list)
@@ -194,7 +194,7 @@ def _hop(
                 licence=origin.licence,
                 record=_record(reader, snapshot, number, parent, sources),
             )
-        merged = duplicates.get((number, parent, ordinal), [])
+        key = number, parent, ordinal
         parents[row_id].append(
             Parent(
                 relation=relation,
@@ -211,8 +211,8 @@ def _hop(
                     )
                     for step in snapshot.steps_of(number)
                 ),
-                duplicates=tuple(merged[:MOST_DUPLICATES]),
-                duplicate_count=len(merged),
+                duplicates=tuple(duplicates.get(key, ())),
+                duplicate_count=counts[key],
             )
         )
     version, snapshot_id = snapshot.address.version, snapshot.address.snapshot_id
@@ -246,11 +246,13 @@ Key = tuple[int, int, int]
 
 def _duplicates(
     reader: Reader, snapshot: OpenSnapshot, survivors: set[Key]
-) -> Mapping[Key, list[Duplicate]]:
-    """What was merged into each survivor, or into what was merged into it."""
+) -> tuple[Mapping[Key, list[Duplicate]], Counter[Key]]:
+    """The first rows that were merged into each survivor or into what was merged into it, and how
+    many there are."""
     found: dict[Key, list[Duplicate]] = defaultdict(list)
+    counts: Counter[Key] = Counter()
     if not any(step.merged for step in snapshot.steps.values()):
-        return found
+        return found, counts
     seen: set[tuple[Key, int, Key]] = set()
     # By input and row: the ordinal, the step up to which it had that ordinal, and who it became.
     wanted: dict[tuple[int, int], list[tuple[int, int, Key]]] = defaultdict(list)
@@ -271,6 +273,9 @@ def _duplicates(
                 seen.add(gone)
                 ahead[number, row].append((ordinal, step, end))
                 origin = snapshot.inputs[number]
+                counts[end] += 1
+                if counts[end] > MOST_DUPLICATES:
+                    continue
                 found[end].append(
                     Duplicate(
                         input=origin.name,
@@ -282,7 +287,7 @@ def _duplicates(
                     )
                 )
         wanted = ahead
-    return found
+    return found, counts
 
 
 def _generations(

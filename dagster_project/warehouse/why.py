@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass, field
-from pathlib import PurePosixPath
 from typing import Literal
 
 from dagster_project.warehouse.address import (
-    AddressRefused,
     Answer,
     Row,
     RowAddress,
@@ -16,13 +14,13 @@ from dagster_project.warehouse.address import (
     SnapshotAddress,
     SourceAddress,
 )
-from dagster_project.warehouse.landing import LandedSource, read_source
+from dagster_project.warehouse.locate import parse_address, records_meant, rows_meant
 from dagster_project.warehouse.manifest import Manifest
-from dagster_project.warehouse.reading import END, Input, OpenSnapshot, Reader, ancestry, reading
-from dagster_project.warehouse.records import Record, find_records, read_record
+from dagster_project.warehouse.reading import END, OpenSnapshot, Reader, ancestry, reading
+from dagster_project.warehouse.records import Record, read_record
 from dagster_project.warehouse.schema import LANDING_STEP
 from dagster_project.warehouse.store import Store
-from dagster_project.workspace import NameRefused, VersionName
+from dagster_project.workspace import VersionName
 
 MOST_FATES = 1000
 LANDING = "landing"
@@ -82,7 +80,7 @@ class Fate(Answer):
         row: the row; None for a record of an external input.
         record: the record's number; None for a row.
         removed: how it, or parts of it, left.
-        arrived: what came of it.
+        arrived: what came of it. Neither removed nor arrived: a trial did not read it.
         untold: true where the answer was cut off for its size.
     """
 
@@ -140,17 +138,17 @@ def why(
         target = reader.open(version).address
         family = ancestry(reader.store, target)
         if isinstance(row, str):
-            row = _parsed(reader.store, row)
+            row = parse_address(reader.store, row)
         tale = _Tale(reader, target, family)
         source, fates = None, []
         if isinstance(row, RowAddress):
-            for start in _starts(row, target, family):
+            for start in rows_meant(row, target, family):
                 reader.open_row(start)
                 if start.snapshot == target:
                     tale.present[start] = True
                 fates += tale.onward(start)
         else:
-            for snapshot, origin, number, landed in _records(reader, row, family):
+            for snapshot, origin, number, landed in records_meant(reader, row, family):
                 fates.append(tale.fate(reader.open(snapshot), origin.number, number))
                 owner = str(snapshot)
                 source = source or read_record(reader.verified, landed, number, owner)
@@ -300,77 +298,3 @@ class _Tale:
                 )
             )
         return tuple(found)
-
-
-def _parsed(store: Store, text: str) -> RowAddress | SourceAddress:
-    """A row's address if it names a version that is there; a record's otherwise."""
-    try:
-        row = RowAddress.parse(text)
-    except (NameRefused, AddressRefused):
-        return SourceAddress.parse(text)
-    return row if store.version_folder(row.version).is_dir() else SourceAddress.parse(text)
-
-
-def _starts(
-    row: RowAddress, target: SnapshotAddress, family: dict[SnapshotAddress, Manifest]
-) -> list[RowAddress]:
-    """The row's address in each snapshot of its version that the target was made from."""
-    snapshots = [address for address in family if address.version == row.version]
-    if row.snapshot_id is not None:
-        snapshots = [address for address in snapshots if address == row.snapshot]
-    if not snapshots:
-        others = ", ".join(sorted(str(address) for address in family if address != target))
-        raise AddressRefused(
-            f"{target} was not made from {row.snapshot}"
-            + (f"; it was made from {others}" if others else ", nor from any other version")
-        )
-    return [RowAddress(row.version, address.snapshot_id, row.row_id) for address in snapshots]
-
-
-def _records(
-    reader: Reader, address: SourceAddress, family: dict[SnapshotAddress, Manifest]
-) -> list[tuple[SnapshotAddress, Input, int, LandedSource]]:
-    """The records that an address means, where the family first read them: by the name of an input
-    of the target, else of its ancestors, else by file."""
-    landed = [
-        (snapshot, origin, read_source(reader.store, origin.source_id))
-        for snapshot in family
-        for origin in reader.open(snapshot).inputs.values()
-        if origin.source_id is not None
-    ]
-    target = next(iter(family))
-    named = [each for each in landed if each[1].name == address.place]
-    named = [each for each in named if each[0] == target] or named
-    for snapshot, origin, source in named:
-        if address.number >= source.rows:
-            raise AddressRefused(
-                f"{address}: input {origin.name} of {snapshot} has {source.rows:,} records, "
-                "numbered from 0"
-            )
-    if named:
-        return [(*each[:2], address.number, each[2]) for each in named]
-    files = sorted({file.name for *_, source in landed for file in source.files})
-    meant = [name for name in files if _is_file(name, address.place)]
-    if address.place in meant:
-        meant = [address.place]
-    if len(meant) != 1:
-        inputs = ", ".join(sorted({origin.name for _, origin, _ in landed}))
-        raise AddressRefused(
-            f"{address}: several files end like this: {', '.join(meant)}"
-            if meant
-            else f"{address}: no input and no file of {target} has this name; its "
-            f"external inputs are {inputs or 'none'}, its files {', '.join(files[:20]) or 'none'}"
-        )
-    found = [
-        (snapshot, origin, number, source)
-        for snapshot, origin, source in landed
-        for number in find_records(reader.verified, source, meant[0], address.number, str(snapshot))
-    ]
-    if not found:
-        raise AddressRefused(f"{address}: no record starts on line {address.number} of {meant[0]}")
-    return found
-
-
-def _is_file(name: str, place: str) -> bool:
-    parts, wanted = PurePosixPath(name).parts, PurePosixPath(place).parts
-    return bool(wanted) and parts[-len(wanted) :] == wanted

@@ -82,7 +82,8 @@ class Books:
     split: int = 0
 
     def remove(self, row: Row, step: int, disposition: str, **more: Any) -> None:
-        key = dict(zip(("parent_input", "parent_row_id", "ordinal"), row.key, strict=True))
+        number, parent, ordinal = row.key
+        key = {"parent_input": number, "parent_row_id": parent, "ordinal": ordinal}
         self.dispositions.append({**key, "step": step, "disposition": disposition, **more})
         if disposition == "quarantined":
             content = json.dumps(row.data)
@@ -97,8 +98,11 @@ class Warehouse:
     def __init__(self, root: Path) -> None:
         self.store = Store(root)
 
-    def land(self, files: Mapping[str, Sequence[str]], block_rows: int = 4) -> LandedSource:
-        """Land JSON lines; a line that is not an object is unreadable."""
+    def land(
+        self, files: Mapping[str, Sequence[str]], block_rows: int = 4, *, typed: bool = False
+    ) -> LandedSource:
+        """Land JSON lines; a line that is not an object is unreadable. A typed source keeps no
+        texts."""
         blocks = []
         for name, lines in files.items():
             for start in range(0, len(lines), block_rows):
@@ -115,7 +119,7 @@ class Warehouse:
                     {
                         "file": [name] * len(part),
                         "line": range(start + 1, start + len(part) + 1),
-                        "raw": part,
+                        "raw": [None] * len(part) if typed else part,
                         "raw_bytes": [None] * len(part),
                         "error": errors,
                     },
@@ -128,7 +132,7 @@ class Warehouse:
                     },
                 )
                 frame = pl.DataFrame(parsed, schema={"text": pl.String})
-                key = digest([name, start, list(part)])
+                key = digest([name, start, list(part), typed])
                 blocks.append(land_block(self.store, key, frame, origin))
         landed = [
             LandedFile(name=name, uri=f"file:///{name}", sha256=digest(list(lines)), size=1)
@@ -256,7 +260,7 @@ class Warehouse:
                 books.remove(row, number, "quarantined", error=said)
             elif step.does == "split":
                 books.split += 1
-                for piece in said:
+                for piece in said or ():
                     ordinal = parts[row.key[:2]] = parts.get(row.key[:2], -1) + 1
                     bit = 1 << number
                     on.append(replace(row, data=piece, ordinal=ordinal, changed=row.changed | bit))

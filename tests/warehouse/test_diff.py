@@ -102,12 +102,13 @@ def test_over_several_hops_and_another_input(raw, make):
     assert str(removed.snapshot).startswith("mid/v1@")
 
 
-def test_a_source_that_grew_and_was_edited(warehouse, make):
+@pytest.mark.parametrize("typed", [False, True])
+def test_a_source_that_grew_and_was_edited(warehouse, make, typed):
     lines = make.lines(*(f"line {n}" for n in range(10)))
     steps = [make.step("mark", "edit", lambda data: {"text": data["text"] + "."})]
-    first = warehouse.publish("d/v1", {"found": warehouse.land({"a.jsonl": lines})})
+    first = warehouse.publish("d/v1", {"found": warehouse.land({"a.jsonl": lines}, typed=typed)})
     grown = [lines[0], *make.lines("edited"), *lines[2:], *make.lines("new", "line 3")]
-    warehouse.publish("d/v1", {"found": warehouse.land({"a.jsonl": grown})}, steps)
+    warehouse.publish("d/v1", {"found": warehouse.land({"a.jsonl": grown}, typed=typed)}, steps)
     found = compare(warehouse, str(first), "d/v1")
     assert causes(found) == {
         ("changed", "steps", None, None, None, "mark", 9),
@@ -116,11 +117,17 @@ def test_a_source_that_grew_and_was_edited(warehouse, make):
     }
 
 
-def test_unreadable_records_that_were_mended(warehouse, make):
+def test_an_unreadable_record_that_was_mended(warehouse, make):
     lines = make.lines("a", "b")
-    first = warehouse.publish("d/v1", {"found": warehouse.land({"a.jsonl": [*lines, "{oops"]})})
-    warehouse.publish("e/v1", {"found": warehouse.land({"a.jsonl": [*lines, "{oops"]})})
-    assert compare(warehouse, str(first), "e/v1").rows.height == 0
+    warehouse.publish("d/v1", {"found": warehouse.land({"a.jsonl": [*lines, "{oops"]})})
+    mended = [*lines, *make.lines("mended")]
+    warehouse.publish("e/v1", {"found": warehouse.land({"a.jsonl": mended})})
+    assert causes(compare(warehouse, "d/v1", "e/v1")) == {
+        ("entered", "new source", None, None, None, None, 1)
+    }
+    warehouse.publish("f/v1", {"found": warehouse.land({"a.jsonl": ["1", *lines]}, 3)})
+    warehouse.publish("g/v1", {"found": warehouse.land({"a.jsonl": ["1", *lines]}, 3)})
+    assert compare(warehouse, "f/v1", "g/v1").rows.height == 0
 
 
 def test_without_a_common_origin_content_counts(warehouse, make):
@@ -179,7 +186,7 @@ def test_a_common_origin_above_another(raw, make):
 
 
 @settings(
-    max_examples=6, deadline=None, derandomize=True,
+    max_examples=4, deadline=None, derandomize=True,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )  # fmt: skip
 @given(

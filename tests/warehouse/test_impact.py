@@ -6,7 +6,9 @@ import pytest
 
 from dagster_project.warehouse.address import RowAddress
 from dagster_project.warehouse.impact import impact
+from dagster_project.warehouse.manifest import head_path
 from dagster_project.warehouse.trace import trace
+from dagster_project.workspace import VersionName
 
 
 def four_versions(warehouse, make):
@@ -75,3 +77,10 @@ def test_impact_is_the_inverse_of_trace(family):
                 if each.address.version.dataset == "raw":
                     backward.add((start.version, number, each.address.row_id))
     assert forward == backward
+
+
+def test_a_damaged_version_does_not_hide_the_others(family):
+    head_path(family.store, VersionName("parts", "v1")).write_bytes(b"")
+    with pytest.warns(UserWarning, match=r"snapshots of parts/v1 are left out"):
+        found = impact(family.store, RowAddress.parse("raw/v1:2"))
+    assert told(found) == {"clean/v1": (1, [1], [])}

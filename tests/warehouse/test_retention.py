@@ -44,7 +44,7 @@ def many_snapshots(warehouse, make):
     rng = random.Random(3)
     for name in NAMES:
         publish(warehouse, make, name, -1)
-    for number in range(9):
+    for number in range(7):
         publish(warehouse, make, rng.choice(NAMES), number)
     warehouse.publish("clean/v1", {"up": "raw/v1"}, status="rejected")
     publish(warehouse, make, "clean/v1", 9)

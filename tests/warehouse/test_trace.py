@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 
 from dagster_project.warehouse.address import AddressRefused, RowAddress
+from dagster_project.warehouse.reading import Reader
 from dagster_project.warehouse.trace import trace
+from dagster_project.warehouse.verified import SnapshotDamaged
 
 
 def row(text: str) -> RowAddress:
@@ -128,6 +130,23 @@ def test_steps_of_other_inputs_are_not_told_and_a_generation_is(warehouse, make)
     assert (made.parents[0].relation, made.generation.prompt, made.generation.dollars) == (
         "generated", "rewrite it", 0.25,
     )  # fmt: skip
+
+
+def test_a_record_of_a_typed_source_and_an_open_reader(warehouse, make):
+    source = warehouse.land({"a.parquet": make.lines("one", "two")}, typed=True)
+    warehouse.publish("d/v1", {"found": source})
+    with Reader(warehouse.store) as reader:
+        records = [trace(reader, row(f"d/v1:{n}")).sources[0].record for n in (0, 1, 1)]
+    assert [(r.raw, r.fields) for r in records[1:]] == [(None, '{"text":"two"}')] * 2
+    assert records[0].excerpt() == '{"text":"one"}'
+
+
+def test_a_landed_block_that_was_altered_is_not_read(three):
+    warehouse, _ = three
+    for path in warehouse.store.landed.glob("blocks/*/*/origin.parquet"):
+        path.write_bytes(path.read_bytes()[::-1])
+    with pytest.raises(SnapshotDamaged, match=r"origin\.parquet of raw/v1"):
+        trace(warehouse.store, row("train/v1:0"))
 
 
 def test_json_and_refusals(three):

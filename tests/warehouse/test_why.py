@@ -128,3 +128,15 @@ def test_two_ways_to_a_version(warehouse, make):
     assert found.present == ()
     assert len(ask(warehouse, "raw/v1:1").present) == 2
     assert found.model_dump(mode="json")["snapshot"].startswith("train/v1@")
+
+
+def test_every_record_has_a_fate(three):
+    def ends(fates) -> int:
+        return sum(
+            len(fate.removed) + sum(ends(arrival.then) or 1 for arrival in fate.arrived)
+            for fate in fates
+        )
+
+    found = [ask(three, f"found:{number}") for number in range(7)]
+    assert [ends(each.fates) for each in found] == [2, 1, 1, 1, 1, 1, 2]
+    assert sum(len(each.present) for each in found) == 4

@@ -5,7 +5,7 @@ from __future__ import annotations
 import polars as pl
 import pyarrow as pa
 
-from dagster_project.operators.acquire.column_types import conform, unify_schemas
+from dagster_project.operators.acquire.column_types import check_name, conform, unify_schemas
 from dagster_project.operators.acquire.input_error import InputError
 
 _UNKNOWN = (
@@ -27,8 +27,8 @@ def frame_of_arrow(table: pa.Table, where: str) -> pl.DataFrame:
         where: what it is, for errors.
 
     Raises:
-        InputError: when two columns have one name, a column has a type that cannot be held, or
-            the table is broken (text that is not UTF-8, offsets that point nowhere).
+        InputError: when two columns have one name or one has none, a column has a type that
+            cannot be held, or the table is broken (text that is not UTF-8, offsets that point nowhere).
     """
     names = table.column_names
     twice = sorted({name for name in names if names.count(name) > 1})
@@ -36,6 +36,10 @@ def frame_of_arrow(table: pa.Table, where: str) -> pl.DataFrame:
         raise InputError(f"{where}: has several columns named {', '.join(twice)}")
     columns = [_simple(column) for column in table.columns]
     for name, column in zip(names, columns, strict=True):
+        try:
+            _check_names(pa.field(name, column.type))
+        except InputError as error:
+            raise InputError(f"{where}: {error}") from error
         unknown = _unknown_type(column.type)
         if unknown is not None:
             raise InputError(
@@ -59,6 +63,12 @@ def _simple(column: pa.ChunkedArray) -> pa.ChunkedArray:
     if pa.types.is_dictionary(column.type):
         return column.cast(column.type.value_type)
     return column
+
+
+def _check_names(field: pa.Field) -> None:
+    check_name(field.name)
+    for index in range(field.type.num_fields):
+        _check_names(field.type.field(index))
 
 
 def _unknown_type(dtype: pa.DataType) -> pa.DataType | None:

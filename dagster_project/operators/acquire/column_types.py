@@ -22,6 +22,9 @@ from dagster_project.operators.acquire.input_error import InputError
 MAX_FIELDS = 256
 """Most fields of an object below the top level; one with more is a dictionary and becomes text."""
 
+NO_FIELDS = "(no fields)"
+"""The one field, always null, of objects without fields: Parquet has no objects without any."""
+
 MAX_CELLS = 2**26
 """Most cells that may be added for fields which rows of one frame do not have."""
 
@@ -35,13 +38,13 @@ _FLOATS = (pl.Float32, pl.Float64)
 
 def plain(dtype: pl.DataType) -> pl.DataType:
     """`dtype` without what only Polars has: categories are text, arrays and maps are lists,
-    integers of 128 bits are text."""
+    integers of 128 bits are text, and objects have a field, see `NO_FIELDS`."""
     if isinstance(dtype, pl.List | pl.Array):
         return pl.List(plain(inner_of(dtype)))
     if isinstance(dtype, pl.Struct):
         if len(dtype.fields) > MAX_FIELDS:
             return pl.String()
-        return pl.Struct({field.name: plain(_instance(field.dtype)) for field in dtype.fields})
+        return pl.Struct(_own_fields(dtype) or {NO_FIELDS: pl.Null()})
     if isinstance(dtype, pl.Map):
         entry = {"key": plain(_instance(dtype.key)), "value": plain(_instance(dtype.value))}
         return pl.List(pl.Struct(entry))
@@ -68,7 +71,7 @@ def unify(a: pl.DataType, b: pl.DataType) -> pl.DataType:
     if isinstance(a, pl.List) and isinstance(b, pl.List):
         return pl.List(unify(inner_of(a), inner_of(b)))
     if isinstance(a, pl.Struct) and isinstance(b, pl.Struct):
-        return plain(pl.Struct(dict(unify_schemas([fields_of(a), fields_of(b)]))))
+        return plain(pl.Struct(dict(unify_schemas([_own_fields(a), _own_fields(b)]))))
     return _wider_number(a, b) or pl.String()
 
 
@@ -83,7 +86,18 @@ def unify_schemas(schemas: Iterable[Mapping[str, pl.DataType]]) -> pl.Schema:
 
 def storable(schema: Mapping[str, pl.DataType]) -> pl.Schema:
     """`schema` in types that DuckDB and Parquet hold: text for fields that are always null and for
-    objects without fields. For the union of all blocks, not for one of them: text is final."""
+    objects without fields. For the union of all blocks, not for one of them: text is final.
+
+    Raises:
+        InputError: when names of fields differ only in upper and lower case.
+    """
+    folded: dict[str, str] = {}
+    for name in schema:
+        if folded.setdefault(name.casefold(), name) != name:
+            raise InputError(
+                f"the fields `{folded[name.casefold()]}` and `{name}` differ only in upper and "
+                "lower case, which a table cannot tell apart; rename one"
+            )
     return pl.Schema({name: _storable(plain(dtype)) for name, dtype in schema.items()})
 
 
@@ -113,6 +127,17 @@ def conform(frame: pl.DataFrame, schema: Mapping[str, pl.DataType]) -> pl.DataFr
         else:
             columns[name] = _convert(frame[name], dtype)
     return pl.DataFrame(columns) if columns else pl.DataFrame(height=frame.height)
+
+
+def check_name(name: str) -> str:
+    """`name`.
+
+    Raises:
+        InputError: when it cannot be a field's: empty, or with a NUL character.
+    """
+    if not name or "\0" in name:
+        raise InputError(f"a field is called {name!r}; give it a name")
+    return name
 
 
 def text_of(value: Any) -> str | None:
@@ -155,7 +180,7 @@ def _wider_number(a: pl.DataType, b: pl.DataType) -> pl.DataType | None:
 
 
 def _storable(dtype: pl.DataType) -> pl.DataType:
-    if isinstance(dtype, pl.Null) or (isinstance(dtype, pl.Struct) and not dtype.fields):
+    if isinstance(dtype, pl.Null) or (isinstance(dtype, pl.Struct) and not _own_fields(dtype)):
         return pl.String()
     if isinstance(dtype, pl.List):
         return pl.List(_storable(inner_of(dtype)))
@@ -207,7 +232,7 @@ def _cast(array: pa.Array, target: pa.DataType) -> pa.Array:
         return pa.LargeListArray.from_arrays(offsets, items, type=target, mask=array.is_null())
     if pa.types.is_struct(source):
         found = dict(zip((field.name for field in source), array.flatten(), strict=True))
-        lost = [name for name in found if target.get_field_index(name) < 0]
+        lost = [name for name in found if target.get_field_index(name) < 0 and name != NO_FIELDS]
         if lost:
             raise ValueError(f"the schema lacks the fields {lost}")
         missing = [field.type for field in target if field.name not in found]
@@ -274,3 +299,8 @@ def inner_of(dtype: pl.List | pl.Array) -> pl.DataType:
 def fields_of(dtype: pl.Struct) -> dict[str, pl.DataType]:
     """The types of an object's fields, by name."""
     return {field.name: _instance(field.dtype) for field in dtype.fields}
+
+
+def _own_fields(dtype: pl.Struct) -> dict[str, pl.DataType]:
+    """The plain types of an object's fields but for `NO_FIELDS`."""
+    return {name: plain(field) for name, field in fields_of(dtype).items() if name != NO_FIELDS}

@@ -152,6 +152,8 @@ def _names(file: FoundFile, dialect: _Dialect, header: bytes) -> list[str]:
         raise InputError(
             f"{file.name}:1: the header is not UTF-8 text; convert the file to UTF-8"
         ) from error
+    if any("\0" in name for name in found):
+        raise InputError(f"{file.name}:1: the header has a NUL character")
     names = [name.strip() or f"column_{number}" for number, name in enumerate(found, 1)]
     twice = [name for name, count in Counter(names).items() if count > 1]
     if twice:

@@ -23,6 +23,7 @@ import pyarrow.json
 from dagster_project.operators.acquire.column_types import (
     EXACT_FLOAT,
     MAX_CELLS,
+    NO_FIELDS,
     conform,
     fields_of,
     inner_of,
@@ -81,8 +82,9 @@ def decode_object(text: str) -> dict[str, Any]:
     """The JSON object that `text` holds, strictly.
 
     Raises:
-        BadRow: when it is not JSON, not an object, has a field twice, half a surrogate pair, a
-            number that is infinite or not a number, or more than `MAX_NESTING` levels.
+        BadRow: when it is not JSON, not an object, has a field twice or without a name, half a
+            surrogate pair, a number that is infinite or not a number, or more than `MAX_NESTING`
+            levels.
     """
     try:
         _check_nesting(text)
@@ -225,7 +227,11 @@ def _arrow_json_type(dtype: pl.DataType) -> pa.DataType:
         return pa.list_(_arrow_json_type(inner_of(dtype)))
     if isinstance(dtype, pl.Struct):
         return pa.struct(
-            [(name, _arrow_json_type(item)) for name, item in fields_of(dtype).items()]
+            [
+                (name, _arrow_json_type(item))
+                for name, item in fields_of(dtype).items()
+                if name != NO_FIELDS
+            ]
         )
     return _ARROW_SCALARS[type(dtype)]
 
@@ -254,6 +260,8 @@ def _floats_are_exact(column: pa.ChunkedArray | pa.Array) -> bool:
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     value = dict(pairs)
+    if "" in value or "\0" in "".join(value):
+        raise BadRow("a field has no name, or a NUL character in it")
     if len(value) != len(pairs):
         seen: set[str] = set()
         twice = next(name for name, _ in pairs if name in seen or seen.add(name))

@@ -19,7 +19,12 @@ import pyarrow as pa
 
 from dagster_project.operators.acquire.arrow_frames import frame_of_arrow
 from dagster_project.operators.acquire.block import Block, Records, SourceFile
-from dagster_project.operators.acquire.column_types import conform, unify_schemas
+from dagster_project.operators.acquire.column_types import (
+    check_name,
+    conform,
+    fields_of,
+    unify_schemas,
+)
 from dagster_project.operators.acquire.content_key import content_key
 from dagster_project.operators.acquire.input_error import InputError
 from dagster_project.operators.acquire.origins import typed_origin
@@ -145,7 +150,11 @@ class PythonReader:
         objects = [name for name, dtype in item.schema.items() if dtype == pl.Object]
         if objects:
             raise InputError(f"{self._where}: column `{objects[0]}` holds Python objects")
-        return conform(item, unify_schemas([item.schema]))
+        try:
+            _check_names(item.schema)
+            return conform(item, unify_schemas([item.schema]))
+        except InputError as error:
+            raise InputError(f"{self._where}: {error}") from error
 
     def _records(self, frame: pl.DataFrame, number: int) -> Records:
         origin = typed_origin(self.name, number, frame.height)
@@ -185,6 +194,15 @@ class _TextLoader(SourceFileLoader):
 
     def get_code(self, fullname: str) -> CodeType:
         return self.source_to_code(self.text, self.path)
+
+
+def _check_names(fields: Mapping[str, pl.DataType]) -> None:
+    for name, dtype in fields.items():
+        check_name(name)
+        while isinstance(dtype, pl.List | pl.Array):
+            dtype = inner_of(dtype)  # noqa: PLW2901
+        if isinstance(dtype, pl.Struct):
+            _check_names(fields_of(dtype))
 
 
 def _in_blocks(frame: pl.DataFrame) -> Iterator[pl.DataFrame]:

@@ -15,6 +15,7 @@ from dagster_project.operators.acquire.column_types import (
     MAX_FIELDS,
     arrow_type,
     check_cells,
+    check_name,
     fields_of,
     inner_of,
     text_of,
@@ -91,7 +92,7 @@ def frame_of_records(
     names = dict.fromkeys(name for record in records for name in record)
     check_columns(names)
     columns = {
-        name: _column(
+        check_name(name): _column(
             name,
             [record.get(name) for record in records],
             seen.get(name, pl.Null()),
@@ -197,7 +198,7 @@ def _type_of(kind: Kind) -> pl.DataType:
         wrong = next((name for name, _ in kind[1:] if not isinstance(name, str)), None)
         if wrong is not None:
             raise UnusableValue(f"an object with the field {wrong!r}; names must be text")
-        return pl.Struct({name: _type_of(item) for name, item in kind[1:]})
+        return pl.Struct({check_name(name): _type_of(item) for name, item in kind[1:]})
     inner: pl.DataType = pl.Null()
     for item in kind[1:]:
         inner = unify(inner, _type_of(item))

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dagster_project.operators.acquire.column_types import (
+    NO_FIELDS,
     conform,
     plain,
     storable,
@@ -135,7 +136,7 @@ def test_every_type_goes_into_its_plain_one():
     assert conform(frame, unify_schemas([frame.schema])).to_dicts() == [
         {
             "array": [1, 2], "enum": "a", "wide": str(2**100), "wides": [str(2**100)],
-            "empty": {}, "map": [{"key": "k", "value": 1}],
+            "empty": {NO_FIELDS: None}, "map": [{"key": "k", "value": 1}],
         },
         dict.fromkeys(frame.columns),
     ]  # fmt: skip
@@ -161,6 +162,8 @@ def test_storable_leaves_no_nulls_and_no_empty_objects():
     }
     frame = pl.DataFrame({"a": [None], "b": [[{"c": None, "d": {}}]]}, schema=schema)
     assert conform(frame, stored).to_dicts() == [{"a": None, "b": [{"c": None, "d": "{}"}]}]
+    with pytest.raises(InputError, match="`Text` and `text` differ only in upper and lower case"):
+        storable({"Text": pl.String(), "text": pl.String()})
 
 
 def test_an_integer_that_a_float_would_round_is_refused():

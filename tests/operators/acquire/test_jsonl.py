@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from dagster_project.operators.acquire import column_types, json_rows, text_blocks
+from dagster_project.operators.acquire.column_types import conform, storable, unify_schemas
 from dagster_project.operators.acquire.input_error import InputError
 
 CHAT = '{"id": 1, "messages": [{"role": "user", "content": "héllo 😀"}], "score": 0.5}'
@@ -59,6 +60,8 @@ def test_a_byte_order_mark_and_a_missing_last_line_feed(read_text):
         ('{"a": 1} null', "not valid JSON: extra data at character 10"),
         ('{"a": 1, "a": 2}', "field `a` appears twice"),
         ('{"a": null, "\\u0061": 2}', "field `a` appears twice"),
+        ('{"": 1}', "a field has no name"),
+        ('{"a": {"b\\u0000": 1}}', "a field has no name, or a NUL character in it"),
         ('{"a": 1, "b": [{"c": 1, "c": 2}]}', "field `c` appears twice"),
         ('{"a": "\\ud800"}', "half a surrogate pair, \\ud800, at character 8"),
         ('{"a": "\\udc00\\ud800"}', "half a surrogate pair, \\udc00, at character 8"),
@@ -167,6 +170,17 @@ def test_declared_types(read_text):
         3: "field `a`: found a list, '[1]', declared int",
         4: "field `a`: found text, 'x', declared int",
     }
+
+
+def test_objects_without_fields_can_be_landed_and_joined(read_text, tmp_path):
+    empty = read_text("a.jsonl", '{"a": {}, "b": [{}]}\n{"a": null}\n' * 3).rows
+    empty.write_parquet(tmp_path / "a.parquet")
+    empty = pl.read_parquet(tmp_path / "a.parquet")
+    full = read_text("a.jsonl", '{"a": {"x": 1}, "b": [{}, {"y": 1}]}').rows
+    union = unify_schemas([empty.schema, full.schema])
+    assert union == full.schema
+    assert conform(empty, union).rows()[:2] == [({"x": None}, [{"y": None}]), (None, None)]
+    assert conform(empty, storable(empty.schema)).rows()[:2] == [("{}", ["{}"]), (None, None)]
 
 
 def test_a_field_declared_json_keeps_any_value(read_text):

@@ -121,6 +121,11 @@ def test_rows_come_in_bounded_blocks_with_keys_of_their_content(run, monkeypatch
         ("def rows():\n    yield 5", r"yields builtins.int; yield a dict for each row"),
         ("def rows():\n    yield {1: 2}", r"a row has the field 1; names must be text"),
         ("def rows():\n    yield {'a': {1: 2}}", r"an object with the field 1; names must be text"),
+        ("def rows():\n    yield {'': 1}", r"a field is called ''; give it a name"),
+        (
+            "import polars as pl\ndef rows():\n    yield pl.DataFrame({'a': [{'b\\0': 1}]})",
+            r"a field is called 'b\\x00'",
+        ),
         ("def rows():\n    a = []\n    a.append(a)\n    yield {'a': a}", r"rows\(\): .*recursion"),
         ("def rows():\n    yield {'a': object()}", r"a value of type builtins.object"),
         ("def rows():\n    yield {'a': '\\ud800'}", r"half a surrogate pair in field `a`"),
