@@ -23,6 +23,7 @@ from dagster_project.operators.acquire.column_types import (
     check_name,
     conform,
     fields_of,
+    inner_of,
     unify_schemas,
 )
 from dagster_project.operators.acquire.content_key import content_key
