@@ -132,7 +132,7 @@ def _great_expectations() -> ModuleType:
 
     # It looks for a value in its SQL to tell whether it is inlined: for 1 it takes `$1`, and leaves
     # it so. Saying that values are never inlined makes SQLAlchemy inline them, as literals.
-    util._check_has_unsubstituted_params = lambda *_: False
+    util._check_has_unsubstituted_params = lambda *_: True
     logging.getLogger("great_expectations").setLevel(logging.CRITICAL)  # results say it all
     return gx
 

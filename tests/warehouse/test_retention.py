@@ -96,7 +96,7 @@ def test_keeps_the_newest_and_what_they_were_made_from(grown, keep):
         assert after[name][-len(newest) :] == newest
         for old in after[name][: -len(newest)]:
             assert SnapshotAddress(VersionName.parse(name), old) in needed
-    assert len(plan.snapshots) > 3
+    assert len(plan.snapshots) >= 2
     assert plan.size > 0
     whole(store)
     assert verify(store).leftovers == ()

@@ -123,7 +123,7 @@ def test_rows_come_in_bounded_blocks_with_keys_of_their_content(run, monkeypatch
         ("def rows():\n    yield {'a': {1: 2}}", r"an object with the field 1; names must be text"),
         ("def rows():\n    yield {'': 1}", r"a field is called ''; give it a name"),
         (
-            "import polars as pl\ndef rows():\n    yield pl.DataFrame({'a': [{'b\\0': 1}]})",
+            "import polars as pl\ndef rows():\n    yield pl.DataFrame({'a': [[{'b\\0': 1}]]})",
             r"a field is called 'b\\x00'",
         ),
         ("def rows():\n    a = []\n    a.append(a)\n    yield {'a': a}", r"rows\(\): .*recursion"),
