@@ -13,9 +13,10 @@ from dagster_project.quality.result import CheckResult
 from dagster_project.quality.suite import Check
 from dagster_project.warehouse.connect import write_catalogue
 from dagster_project.warehouse.failpoints import failpoint
-from dagster_project.warehouse.manifest import Manifest, read_head, snapshot_path
+from dagster_project.warehouse.manifest import Manifest, read_head, read_manifest, snapshot_path
 from dagster_project.warehouse.publish import current, remove_unfinished, seal
 from dagster_project.warehouse.store import Store
+from dagster_project.warehouse.verified import Verified
 from dagster_project.workspace import VersionName, Workspace
 
 
@@ -72,11 +73,17 @@ def materialize(
 
 
 def audit_snapshot(store: Store, manifest: Manifest, checks: Sequence[Check]) -> list[CheckResult]:
-    """Run checks on a sealed snapshot, against the one published before it."""
+    """Run checks on a sealed snapshot, against the one published before it.
+
+    Raises:
+        SnapshotDamaged, ManifestDamaged: when one of them is not as it was written.
+    """
     name = VersionName.parse(manifest.version)
     published = [item for item in read_head(store, name).published if item < manifest.snapshot_id]
-    previous = snapshot_path(store, name, published[-1]) if published else None
-    return audit(snapshot_path(store, name, manifest.snapshot_id), checks, previous)
+    before = read_manifest(store, name, published[-1]) if published else None
+    with Verified(store) as verified:
+        previous = verified.snapshot(before) if before else None
+        return audit(verified.snapshot(manifest), checks, previous)
 
 
 def blocking_failures(results: Sequence[CheckResult]) -> list[str]:
