@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 from dagster_project.engine.plan import plan
 from dagster_project.quality.gate import Outcome, materialize
@@ -17,6 +18,9 @@ from dagster_project.recipe.loading import load_recipes
 from dagster_project.recipe.problems import DeclarationError
 from dagster_project.warehouse.store import Store
 from dagster_project.workspace import VersionName, Workspace
+
+settings.register_profile("seedbed", deadline=None, derandomize=True)
+settings.load_profile("seedbed")
 
 HEADER = "description: test rows\nphase: sft\n"
 

@@ -82,14 +82,14 @@ class Books:
     split: int = 0
 
     def remove(self, row: Row, step: int, disposition: str, **more: Any) -> None:
-        number, parent, ordinal = row.key
-        key = {"parent_input": number, "parent_row_id": parent, "ordinal": ordinal}
-        self.dispositions.append({**key, "step": step, "disposition": disposition, **more})
-        if disposition == "quarantined":
-            content = json.dumps(row.data)
-            self.quarantine.append(
-                {**key, "step": step, "error": more["error"], "content": content}
-            )
+        for number, parent, ordinal in (row.key, *((*other, 0) for other in row.others)):
+            key = {"parent_input": number, "parent_row_id": parent, "ordinal": ordinal}
+            self.dispositions.append({**key, "step": step, "disposition": disposition, **more})
+            if disposition == "quarantined":
+                content = json.dumps(row.data)
+                self.quarantine.append(
+                    {**key, "step": step, "error": more["error"], "content": content}
+                )
 
 
 class Warehouse:
@@ -275,7 +275,7 @@ class Warehouse:
                 )
                 books.remove(row, number, "merged", rule="same", similarity=0.9, **keep)
             elif step.does == "join" and said in first:
-                first[said].others += (row.key[:2],)
+                first[said].others += (row.key[:2], *row.others)
             elif step.does == "generate" and said is not None:
                 on += [row, Row(row.input, row.parent, said, relation="generated")]
                 books.generations.append(on[-1])

@@ -1,8 +1,8 @@
 """A file that holds one JSON document: a list of objects, or one object.
 
-A list's objects are the rows, read as a stream. An object is one row; but when exactly one of its
-fields is a list of objects (as in `{"version": 1, "data": [...]}`), those are the rows and the other
-fields are not read. A record's line is its number in the list.
+A list's objects are the rows, read as a stream. An object is one row; but when its only field is a
+list of objects (as in `{"data": [...]}`), those are the rows. A record's line is its number in the
+list.
 """
 
 from __future__ import annotations
@@ -44,8 +44,8 @@ def json_blocks(
         read: the file is appended once it is read.
 
     Raises:
-        InputError: when the document is broken (no row of it can be told apart), is neither list
-            nor object, or has several lists of objects.
+        InputError: when the document is broken (no row of it can be told apart), or is neither list
+            nor object.
     """
     stream = SourceStream(file, limits)
     first = 1
@@ -107,23 +107,13 @@ def _records(document: _Document) -> Iterator[str]:
 
 
 def _records_of_object(file: str, text: str, limits: ReadLimits) -> Iterator[str]:
-    lists: dict[str, str] = {}
-    names: list[str] = []
-    for name, value, value_text in _Document(file, [text.encode()], limits).fields():
-        names.append(name)
+    fields = list(_Document(file, [text.encode()], limits).fields())
+    if len(fields) == 1:
+        _, value, value_text = fields[0]
         if isinstance(value, list) and value and all(isinstance(item, dict) for item in value):
-            lists[name] = value_text
-    if len(set(names)) < len(names) and lists:
-        raise InputError(f"{file}: a field of the object appears twice: {', '.join(names)}")
-    if len(lists) > 1:
-        raise InputError(
-            f"{file}: holds an object with several lists of objects ({', '.join(lists)}); keep the "
-            "one whose items are the rows"
-        )
-    for rows in lists.values():
-        yield from _Document(file, [rows.encode()], limits).items()
-    if not lists:
-        yield text
+            yield from _Document(file, [value_text.encode()], limits).items()
+            return
+    yield text
 
 
 class _Document:

@@ -51,15 +51,15 @@ def test_one_object_is_one_row(read_text):
     assert whole.rows.to_dicts() == [{"a": 1, "tags": ["x"], "none": [], "o": {"p": 1}}]
 
 
-def test_the_only_list_of_objects_of_an_object_is_the_rows(read_text):
-    whole = read_text("a.json", '{"version": "1", "data": [{"a": 1}, {"a": 2}]}')
+def test_an_object_that_is_only_a_list_of_objects_is_its_rows(read_text):
+    whole = read_text("a.json", '{"data": [{"a": 1}, {"a": 2}]}')
     assert whole.rows["a"].to_list() == [1, 2]
     assert whole.origin["raw"].to_list() == ['{"a": 1}', '{"a": 2}']
 
 
-def test_several_lists_of_objects_are_refused(read_text):
-    with pytest.raises(InputError, match=r"a.json: .*several lists of objects \(train, test\)"):
-        read_text("a.json", '{"train": [{"a": 1}], "n": 1, "test": [{"a": 2}]}')
+def test_an_object_with_more_fields_is_one_row_with_all_of_them(read_text):
+    whole = read_text("a.json", '{"id": "1", "turns": [{"a": 1}, {"a": 2}]}')
+    assert whole.rows.to_dicts() == [{"id": "1", "turns": [{"a": 1}, {"a": 2}]}]
 
 
 @pytest.mark.parametrize(
