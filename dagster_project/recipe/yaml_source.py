@@ -13,6 +13,7 @@ from dagster_project.recipe.problems import DeclarationError, Problem
 
 MAX_BYTES = 1_000_000
 MAX_DEPTH = 50
+LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the compiled one, where it is built
 PLAIN_TAGS = ("tag:yaml.org,2002:map", "tag:yaml.org,2002:seq")
 
 Location = tuple[str | int, ...]
@@ -83,7 +84,7 @@ def read_yaml(path: Path) -> YamlSource:
 
 def parse_yaml(text: str, path: Path) -> YamlSource:
     """As `read_yaml`, from text."""
-    loader = yaml.SafeLoader(text)
+    loader = LOADER(text)
     try:
         node = loader.get_single_node()
         builder = _Builder(loader, path)
@@ -103,7 +104,7 @@ def parse_yaml(text: str, path: Path) -> YamlSource:
 
 
 class _Builder:
-    def __init__(self, loader: yaml.SafeLoader, path: Path) -> None:
+    def __init__(self, loader: Any, path: Path) -> None:
         self.loader = loader
         self.path = path
         self.lines: dict[Location, int] = {(): 1}
