@@ -11,7 +11,9 @@ from dagster_project.errors import SeedbedError
 
 DATASET_PATTERN = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}")
 VERSION_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
-RESERVED_DATASETS = frozenset({"main", "temp", "system", "information_schema", "pg_catalog"})
+RESERVED_DATASETS = frozenset(
+    {"main", "memory", "temp", "system", "information_schema", "pg_catalog"}
+)
 
 
 class NameRefused(SeedbedError):

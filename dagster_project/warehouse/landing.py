@@ -6,6 +6,7 @@ only its new blocks, and two recipes over one file share them all.
 
 from __future__ import annotations
 
+import os
 import shutil
 import uuid
 from pathlib import Path
@@ -80,9 +81,13 @@ def block_folder(store: Store, key: str) -> Path:
 
 
 def find_block(store: Store, key: str) -> LandedBlock | None:
-    """The block of this key, if it was landed before."""
-    path = block_folder(store, key) / "block.json"
-    return read_sealed(path, LandedBlock) if path.exists() else None
+    """The block of this key, if it was landed before. It counts as new to retention, which leaves
+    alone what a running build may be about to use."""
+    folder = block_folder(store, key)
+    if not (folder / "block.json").exists():
+        return None
+    os.utime(folder)
+    return read_sealed(folder / "block.json", LandedBlock)
 
 
 def land_block(store: Store, key: str, parsed: pl.DataFrame, origin: pl.DataFrame) -> LandedBlock:
