@@ -100,7 +100,19 @@ def test_two_files_for_one_name_are_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["../x/v1", "a/../b", "a b/v1", 'a"/v1', "a'/v1", "main/v1", "a/", "/v1", "a/v1/x", "1a/v"],
+    [
+        "../x/v1",
+        "a/../b",
+        "memory/v1",
+        "a b/v1",
+        'a"/v1',
+        "a'/v1",
+        "main/v1",
+        "a/",
+        "/v1",
+        "a/v1/x",
+        "1a/v",
+    ],
 )
 def test_names_that_could_inject_or_traverse_are_refused(name: str) -> None:
     with pytest.raises(NameRefused):

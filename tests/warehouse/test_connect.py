@@ -48,12 +48,6 @@ def test_versions_are_views_and_provenance_is_beside_them(two):
     assert rows(connect(store), 'SELECT count(*) FROM "tutor/v2".lineage') == [(2,)]
 
 
-def test_a_dataset_may_be_called_as_the_connection_is(two):
-    warehouse, _ = two
-    warehouse.publish("memory/v1", {"tutor": "tutor/v2"})
-    assert rows(connect(warehouse.store), "SELECT count(*) FROM memory.memory.v1") == [(2,)]
-
-
 def test_nothing_else_is_reachable(two, tmp_path):
     store = two[0].store
     (tmp_path / "secret.csv").write_text("a\n1\n")

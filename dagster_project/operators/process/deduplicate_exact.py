@@ -64,7 +64,10 @@ class DeduplicateExact(RelationOperator):
         chosen = {
             "first": row.first(),
             "last": row.last(),
-            "longest": row.get(pl.col("characters").arg_max()),
+            # Not `arg_max`: which of equals it takes depends on how the rows were put together.
+            "longest": row.sort_by(
+                pl.col("characters").fill_null(0), row, descending=[True, False]
+            ).first(),
         }[self.keep]
         alike = relation.drop_nulls(HASHES)
         merged = alike.with_columns(chosen.over(HASHES).alias("survivor")).filter(

@@ -54,7 +54,7 @@ def test_channels_are_shown_without_their_url(tmp_path: Path) -> None:
         (f"- json://{CANARY}", ":1: must be a mapping"),
         (f"json://u:{CANARY}@host: x", ":1: unknown field"),
         (f"url: [json://{CANARY}]", ":1: url: unknown field; allowed: urls, ui_url, include_rows"),
-        (f"urls: [json://{CANARY}", ":1: is not YAML"),
+        (f"urls: [json://{CANARY}", ": is not YAML"),
         (f"urls:\n  - a: b\n {CANARY}: x: y", ": is not YAML"),
     ],
 )
