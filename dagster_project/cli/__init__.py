@@ -11,6 +11,8 @@ def main() -> None:
     """Run the command; a user sees messages, never a traceback, unless SEEDBED_DEBUG is set."""
     os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
     atexit.register(_end_of_stderr)
+    from rich.markup import escape
+
     from dagster_project.cli.app import app
     from dagster_project.cli.console import errors
     from dagster_project.errors import SeedbedError
@@ -18,7 +20,7 @@ def main() -> None:
     try:
         app()
     except SeedbedError as error:
-        errors.print(f"[bold red]error[/] {error}", markup=True, highlight=False)
+        errors.print(f"[bold red]error[/] {escape(str(error))}")
         sys.exit(1)
     except KeyboardInterrupt:
         errors.print("interrupted; what was published before stays")
@@ -30,9 +32,8 @@ def main() -> None:
         if os.environ.get("SEEDBED_DEBUG"):
             raise
         errors.print(
-            f"[bold red]unexpected error[/] {type(error).__name__}: {error}\n"
-            "This is a defect; set SEEDBED_DEBUG=1 to see where it happened.",
-            highlight=False,
+            f"[bold red]unexpected error[/] {type(error).__name__}: {escape(str(error))}\n"
+            "This is a defect; set SEEDBED_DEBUG=1 to see where it happened."
         )
         sys.exit(2)
 

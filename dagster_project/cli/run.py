@@ -12,6 +12,7 @@ import urllib.request
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 
 from dagster_project.cli.console import console, errors, print_json
 from dagster_project.errors import SeedbedError
@@ -63,7 +64,7 @@ def build(
     for label, problems in running.problems().items():
         if every or label in {str(name) for name in names}:
             for problem in problems:
-                errors.print(f"[red]✗[/] {label}: {problem}", highlight=False, soft_wrap=True)
+                errors.print(f"[red]✗[/] {escape(str(problem))}", soft_wrap=True)
     if not all(item["ok"] for item in outcome):
         raise typer.Exit(1)
 

@@ -34,7 +34,7 @@ class LandedBlock(BaseModel):
         origin_sha256: of `origin.parquet`: file, line, raw text or bytes, error.
     """
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
     key: str
     first_row: int = 0
@@ -47,7 +47,7 @@ class LandedBlock(BaseModel):
 class LandedFile(BaseModel):
     """An external file as it was when it was read."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str
     uri: str
@@ -66,7 +66,7 @@ class LandedSource(BaseModel):
         files: what was read.
     """
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
     source_id: str
     content_id: str

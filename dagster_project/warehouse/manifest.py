@@ -24,7 +24,7 @@ class ManifestDamaged(SeedbedError):
 class InputReference(BaseModel):
     """An input of a snapshot: an upstream snapshot, or a landed source."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str
     version: str | None = None
@@ -50,7 +50,7 @@ class Manifest(BaseModel):
         inputs: what it was made from.
     """
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
     version: str
     snapshot_id: str
@@ -68,7 +68,7 @@ class Manifest(BaseModel):
 class Head(BaseModel):
     """Which snapshots of a version were published, oldest first; the last is current."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
     version: str
     published: tuple[str, ...] = ()
