@@ -34,6 +34,7 @@ from dagster_project.warehouse.store import Store
 from dagster_project.workspace import NameRefused, VersionName
 
 UNFINISHED = "unfinished build"
+NOBODY = "no version that can be told"
 Progress = Callable[[str], None]
 
 
@@ -99,6 +100,8 @@ def verify(
     check = _Check(store, progress)
     for name in sorted(store.versions() if names is None else set(names)):
         check.version(name)
+    if names is None:
+        check.unreferred()
     if retention_path(store).exists():
         check.leftover(retention_path(store), "", "unfinished retention: apply it again")
     for path, sha256, size in sorted(check.contents, key=lambda content: content[0]):
@@ -212,6 +215,16 @@ class _Check:
             ):
                 self.owners[self._relative(folder / file)].add(owner)
                 self.contents.add((folder / file, sha256, None))
+
+    def unreferred(self) -> None:
+        """Check landed files that no readable manifest led to: it may be the manifest, or the list
+        of blocks, that is damaged."""
+        for path in sorted(self.store.landed.glob("sources/*.json")):
+            if path not in self._read:
+                self._source(path.stem, NOBODY)
+        for note in sorted(self.store.landed.glob("blocks/*/*/block.json")):
+            if note not in self._read:
+                self._sealed(note, NOBODY, lambda note=note: read_sealed(note, LandedBlock))
 
     def content(self, path: Path, sha256: str, size: int | None) -> None:
         """Check a file's bytes."""
