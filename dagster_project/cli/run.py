@@ -79,7 +79,11 @@ def serve(
     workspace = Workspace.find()
     port = _free_port(host, port)
     use_instance_of(workspace)
-    environment = {"SEEDBED_UI_URL": f"http://{host}:{port}", **os.environ}
+    environment = {
+        "SEEDBED_UI_URL": f"http://{host}:{port}",
+        "PYTHONWARNINGS": "ignore:Function `dev_command` is superseded",
+        **os.environ,
+    }
     command = [sys.executable, "-m", "dagster", "dev", "-h", host, "-p", str(port)]
     process = subprocess.Popen(
         [*command, "--log-level", "warning"], cwd=workspace.root, env=environment

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
@@ -86,7 +86,10 @@ class SnapshotBuilder:
         self.path.with_name(self.path.name + ".wal").unlink(missing_ok=True)
 
     def append(self, table: str, frame: pl.DataFrame) -> None:
-        """Append rows to a table. `rows` and `scores` take their columns from the first frame."""
+        """Append rows to a table; of `rows`, their content hashes too.
+
+        `rows` and `scores` take their columns from the first frame.
+        """
         if table == "rows":
             self.rows += frame.height
         target = f"staging_{table}" if table in SORTED_BY else table
@@ -103,6 +106,11 @@ class SnapshotBuilder:
                 else:
                     self.connection.execute(f"CREATE {kind} {target} AS SELECT * FROM incoming")
                 self._created.add(target)
+            if table == "rows":
+                self.connection.execute(
+                    "INSERT INTO row_hashes SELECT row_id, "
+                    f"md5_number({_row_json(frame.columns)}) FROM incoming"
+                )
         finally:
             self.connection.unregister("incoming")
 
@@ -135,10 +143,6 @@ class SnapshotBuilder:
                 run(f"DROP TABLE {staged}")
             else:
                 run(f"CREATE TABLE {table} ({TABLES[table]})")
-        run(
-            "INSERT INTO row_hashes "
-            f"SELECT row_id, md5_number({self._row_json()}) FROM rows ORDER BY row_id"
-        )
         self._prove_conservation(input_rows)
         self.content_id = self._content_id()
         known = {
@@ -169,12 +173,6 @@ class SnapshotBuilder:
         described = self.connection.execute("DESCRIBE rows").fetchall()
         return [(name, kind) for name, kind, *_ in described if name != "row_id"]
 
-    def _row_json(self) -> str:
-        fields = ", ".join(
-            f"{_literal(name)}: {_identifier(name)}" for name, _ in self._data_columns()
-        )
-        return f"to_json({{{fields}}})::VARCHAR" if fields else "'{}'"
-
     def _content_id(self) -> str:
         sums = self.connection.execute(
             "SELECT count(*), sum((content_hash >> 64)::UBIGINT), "
@@ -202,6 +200,14 @@ class SnapshotBuilder:
         ).fetchone()
         if orphans and orphans[0]:
             raise NotConserved(f"{self.name}: {orphans[0]:,} rows have no ancestor")
+
+
+def _row_json(columns: Sequence[str]) -> str:
+    """SQL for a row's own columns as JSON text."""
+    fields = ", ".join(
+        f"{_literal(name)}: {_identifier(name)}" for name in columns if name != "row_id"
+    )
+    return f"to_json({{{fields}}})::VARCHAR" if fields else "'{}'"
 
 
 def _identifier(name: str) -> str:
