@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from dagster_project.engine.build import Prepared, build, prepare
-from dagster_project.engine.plan import Plan
+from dagster_project.engine.plan import Plan, RunStopped
+from dagster_project.errors import SeedbedError
 from dagster_project.quality.audit import audit
 from dagster_project.quality.record import record
 from dagster_project.quality.result import CheckResult
@@ -15,6 +16,7 @@ from dagster_project.warehouse.connect import write_catalogue
 from dagster_project.warehouse.failpoints import failpoint
 from dagster_project.warehouse.manifest import Manifest, read_head, read_manifest, snapshot_path
 from dagster_project.warehouse.publish import current, remove_unfinished, seal
+from dagster_project.warehouse.storage_failure import is_storage_failure
 from dagster_project.warehouse.store import Store
 from dagster_project.warehouse.verified import Verified
 from dagster_project.workspace import VersionName, Workspace
@@ -62,6 +64,27 @@ def materialize(
     Raises:
         SeedbedError: when it cannot be built; the current snapshot stays.
     """
+    try:
+        outcome = _materialize(plan, checks, workspace, store, sample, say)
+    except Exception as error:
+        if isinstance(error, SeedbedError) or not is_storage_failure(error):
+            raise
+        raise RunStopped(
+            f"{plan.name}: a file could not be written or read: {error}. Nothing was published and "
+            "the current snapshot stays; make room, and materialize it again"
+        ) from error
+    write_catalogue(store)
+    return outcome
+
+
+def _materialize(
+    plan: Plan,
+    checks: Sequence[Check],
+    workspace: Workspace,
+    store: Store,
+    sample: int | None,
+    say: Callable[[str], None],
+) -> Outcome:
     remove_unfinished(store, plan.name)
     prepared = prepare(plan, workspace, store, sample=sample, say=say)
     before = current(store, plan.name)
@@ -124,6 +147,5 @@ def _write_audit_publish(
             inputs=tuple(opened.reference for opened in prepared.inputs),
             status=status,
         )
-    write_catalogue(store)
     say(f"{status} {manifest.version}@{manifest.snapshot_id}")
     return Outcome(manifest, results, blocked, reused=False)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import resource
 import signal
 import subprocess
 import sys
@@ -81,6 +82,27 @@ def test_killed_at_a_failpoint(published, failpoint: str) -> None:
     published.publish("a/v1")
     assert seen(published) == 1
     assert damage(published) == []
+
+
+@pytest.mark.parametrize("largest", [100, 3_000, 20_000, 100_000, 300_000, 1_000_000])
+def test_a_write_that_fails(published, largest: int) -> None:
+    """No file may grow beyond `largest` bytes, as when the disk is full."""
+    published.jsonl("rows.jsonl", rows(1))
+    process = subprocess.run(
+        [sys.executable, str(BUILDER), str(published.root), "a/v1"],
+        env={**os.environ, "PYTHONPATH": os.getcwd()},
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (largest, largest)),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert process.returncode != 0
+    assert "Nothing was published" in process.stderr
+    assert seen(published) == 0
+    assert damage(published) == []
+    published.publish("a/v1")
+    assert seen(published) == 1
 
 
 def test_killed_at_random_moments(published) -> None:
