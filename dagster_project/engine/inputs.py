@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -15,7 +16,7 @@ from dagster_project.engine.chunk import Chunk
 from dagster_project.engine.plan import Plan, RunStopped
 from dagster_project.engine.sql_source import SqlReader
 from dagster_project.identity import digest
-from dagster_project.operators.acquire.block import Reader, Records
+from dagster_project.operators.acquire.block import Block, Reader
 from dagster_project.operators.acquire.column_types import conform, storable, unify_schemas
 from dagster_project.operators.acquire.files_reader import FilesReader
 from dagster_project.operators.acquire.huggingface_reader import HuggingFaceReader
@@ -49,6 +50,9 @@ from dagster_project.workspace import VersionName, Workspace
 CHUNK_ROWS = 65_536
 CHUNK_BYTES = 32 * 2**20
 """A chunk is what is in memory at once: at most so many rows, of about so many bytes."""
+
+LANDING_THREADS = min(4, os.cpu_count() or 1)
+"""Blocks parsed at once; each takes some five times `BLOCK_BYTES` of memory."""
 
 Progress = Callable[[str], None]
 
@@ -211,19 +215,17 @@ def _reader(
 
 
 def _land(store: Store, reader: Reader) -> LandedSource:
-    blocks: list[LandedBlock] = []
+    def land(block: Block) -> LandedBlock:
+        landed = find_block(store, block.key)
+        if landed is None:
+            records = block.parse()
+            landed = land_block(store, block.key, records.parsed, records.origin)
+            failpoint("block_landed")
+        return landed
 
-    def land(key: str, records: Records) -> None:
-        blocks.append(land_block(store, key, records.parsed, records.origin))
-        failpoint("block_landed")
-
-    with Background() as background:
-        for block in reader.blocks():
-            landed = find_block(store, block.key)
-            if landed is None:
-                background.call(land, block.key, block.parse())
-            else:
-                background.call(blocks.append, landed)
+    with Background(LANDING_THREADS) as background:
+        landing = [background.call(land, block) for block in reader.blocks()]
+    blocks = [future.result() for future in landing]
     files = [
         LandedFile(name=file.name, uri=file.uri, sha256=file.sha256, size=file.size)
         for file in reader.files()

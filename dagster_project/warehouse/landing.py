@@ -96,12 +96,17 @@ def land_block(store: Store, key: str, parsed: pl.DataFrame, origin: pl.DataFram
     building = folder.with_name(f".building-{uuid.uuid4().hex}")
     building.mkdir(parents=True)
     try:
-        for name, frame in (("parsed", parsed), ("origin", origin)):
-            path = building / f"{name}.parquet"
-            frame.write_parquet(
-                path, compression="zstd", compression_level=1, row_group_size=ROW_GROUP
-            )
-            sync_file(path)
+        parsed.write_parquet(
+            building / "parsed.parquet", compression="lz4", row_group_size=ROW_GROUP
+        )
+        origin.write_parquet(
+            building / "origin.parquet",
+            compression="zstd",
+            compression_level=1,
+            row_group_size=ROW_GROUP,
+        )
+        sync_file(building / "parsed.parquet")
+        sync_file(building / "origin.parquet")
         block = LandedBlock(
             key=key,
             rows=origin.height,

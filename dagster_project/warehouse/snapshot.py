@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
 import duckdb
 import polars as pl
+import pyarrow as pa
 
 from dagster_project.errors import SeedbedError
 from dagster_project.identity import canonical_json, digest
@@ -62,8 +64,13 @@ class SnapshotBuilder:
         self.connection = self._connect()
         self.connection.execute("BEGIN")
         for table, columns in TABLES.items():
-            if table not in SORTED_BY:
+            if table not in SORTED_BY and table != "row_hashes":
                 self.connection.execute(f"CREATE TABLE {table} ({columns})")
+        self._hashing = self.connection.cursor()
+        self._hashing.execute("SET TimeZone = 'UTC'")  # of times in hashed JSON
+        self._hashing.execute("BEGIN")
+        self._hashing.execute(f"CREATE TABLE row_hashes ({TABLES['row_hashes']})")
+        self._hasher = ThreadPoolExecutor(1)
         return self
 
     def _connect(self) -> duckdb.DuckDBPyConnection:
@@ -77,10 +84,11 @@ class SnapshotBuilder:
                 "memory_limit": MEMORY_LIMIT,
             },
         )
-        connection.execute("SET TimeZone = 'UTC'")  # times in content hashes are the same anywhere
         return connection
 
     def __exit__(self, *error: object) -> None:
+        self._hasher.shutdown()
+        self._hashing.close()
         self.connection.close()
         self.path.unlink(missing_ok=True)
         self.path.with_name(self.path.name + ".wal").unlink(missing_ok=True)
@@ -93,7 +101,9 @@ class SnapshotBuilder:
         if table == "rows":
             self.rows += frame.height
         target = f"staging_{table}" if table in SORTED_BY else table
-        self.connection.register("incoming", frame.to_arrow())
+        incoming = frame.to_arrow()
+        hashed = self._hasher.submit(self._append_hashes, incoming) if table == "rows" else None
+        self.connection.register("incoming", incoming)
         try:
             if target in self._created or (table in TABLES and table not in SORTED_BY):
                 self.connection.execute(f"INSERT INTO {target} BY NAME SELECT * FROM incoming")
@@ -106,13 +116,19 @@ class SnapshotBuilder:
                 else:
                     self.connection.execute(f"CREATE {kind} {target} AS SELECT * FROM incoming")
                 self._created.add(target)
-            if table == "rows":
-                self.connection.execute(
-                    "INSERT INTO row_hashes SELECT row_id, "
-                    f"md5_number({_row_json(frame.columns)}) FROM incoming"
-                )
         finally:
             self.connection.unregister("incoming")
+        if hashed is not None:
+            hashed.result()
+
+    def _append_hashes(self, rows: pa.Table) -> None:
+        """Hash rows, at the same time as they are written."""
+        self._hashing.register("incoming", rows)
+        self._hashing.execute(
+            "INSERT INTO row_hashes SELECT row_id, "
+            f"md5_number({_row_json(rows.column_names)}) FROM incoming"
+        )
+        self._hashing.unregister("incoming")
 
     def append_records(self, table: str, records: Iterable[Mapping[str, Any]]) -> None:
         """Append a few rows given as mappings."""
@@ -156,8 +172,10 @@ class SnapshotBuilder:
         for key, value in {**known, **facts}.items():
             run("INSERT INTO manifest VALUES (?, ?)", [key, canonical_json(value)])
         failpoint("provenance_written")
+        self._hashing.execute("COMMIT")
         run("COMMIT")
         run("CHECKPOINT")
+        self._hashing.close()
         self.connection.close()
 
     @contextmanager
@@ -174,7 +192,7 @@ class SnapshotBuilder:
         return [(name, kind) for name, kind, *_ in described if name != "row_id"]
 
     def _content_id(self) -> str:
-        sums = self.connection.execute(
+        sums = self._hashing.execute(
             "SELECT count(*), sum((content_hash >> 64)::UBIGINT), "
             "sum((content_hash & 18446744073709551615)::UBIGINT) FROM row_hashes"
         ).fetchone()

@@ -49,7 +49,8 @@ class Block:
         key: sha256 (hex) over all that its records depend on: the format, the declared types, and
             each file's name, first line and bytes; where bytes are not at hand, the file's sha256
             and the range of rows, or the rows themselves.
-        parse: makes its records; types are those of this block alone, see `unify_schemas`.
+        parse: makes its records; types are those of this block alone, see `unify_schemas`. May be
+            called on another thread, while later blocks are taken and parsed.
     """
 
     key: str
@@ -77,7 +78,7 @@ class Reader(Protocol):
     """Reads one external input, block by block, in bounded memory and in a fixed order."""
 
     def blocks(self) -> Iterator[Block]:
-        """The blocks, in order. Each must be parsed, or passed over, before the next is taken."""
+        """The blocks, in order."""
         ...
 
     def files(self) -> list[SourceFile]:

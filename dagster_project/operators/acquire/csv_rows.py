@@ -27,6 +27,7 @@ from dagster_project.operators.acquire.source_files import FoundFile, ReadLimits
 from dagster_project.operators.acquire.text_blocks import (
     Segment,
     TextRecords,
+    last_line_end,
     line_ends,
     runs,
     segments,
@@ -65,7 +66,7 @@ def csv_blocks(
     header, line, chunks = _header(file, dialect, without_bom(stream.chunks()), limits)
     names = _names(file, dialect, header)
     format = ["csv/1", delimiter, names, dict(declared)]
-    for segment in segments(file.name, chunks, line, dialect.record_ends, limits):
+    for segment in segments(file.name, chunks, line, dialect.last_end, limits):
         if segment.last:
             _check_closed(segment, dialect)
         key = segments_key(format, [segment])
@@ -101,6 +102,13 @@ class _Dialect:
         if not final and len(ends) and not self._is_complete(text, ends):
             ends = ends[:-1]
         return ends
+
+    def last_end(self, text: bytes) -> int:
+        """A `LastEnd`."""
+        if b'"' not in text:
+            return last_line_end(text)
+        ends = self.record_ends(text, False)
+        return int(ends[-1]) if len(ends) else 0
 
     def _is_complete(self, text: bytes, ends: np.ndarray) -> bool:
         """Whether the last record ends with a line feed outside quotes."""

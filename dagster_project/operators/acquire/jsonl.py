@@ -12,6 +12,7 @@ from dagster_project.operators.acquire.text_blocks import (
     Segment,
     TextRecords,
     blocks_of_segments,
+    last_line_end,
     line_ends,
     segments,
     segments_key,
@@ -37,7 +38,7 @@ def jsonl_blocks(
     def found() -> Iterator[Segment]:
         for file in files:
             stream = SourceStream(file, limits)
-            yield from segments(file.name, without_bom(stream.chunks()), 1, line_ends, limits)
+            yield from segments(file.name, without_bom(stream.chunks()), 1, last_line_end, limits)
             read.append(stream.described())
 
     for block in blocks_of_segments(found()):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from threading import Lock
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -67,7 +68,7 @@ def _named_errors(file: FoundFile) -> Iterator[None]:
 
 
 class _Rows:
-    """The rows of one file, taken in order; rows that are passed over are not decoded unless
+    """The rows of one file, best taken in order; rows that are passed over are not decoded unless
     others of their row group are."""
 
     def __init__(self, file: FoundFile, limits: ReadLimits) -> None:
@@ -79,6 +80,7 @@ class _Rows:
             for index in range(self.parquet.metadata.num_row_groups)
         ]
         self.group = -1
+        self.lock = Lock()
 
     def first_of(self, group: int) -> int:
         """The number (from 0) of a row group's first row."""
@@ -94,7 +96,11 @@ class _Rows:
 
     def take(self, group: int, start: int, count: int) -> pa.Table:
         """Decode rows of a row group."""
-        if group != self.group:
+        with self.lock:
+            return self._take(group, start, count)
+
+    def _take(self, group: int, start: int, count: int) -> pa.Table:
+        if group != self.group or start < self.at:
             self.group, self.at, self.waiting = group, 0, None
             self.batches = self.parquet.iter_batches(BATCH_ROWS, [group], use_threads=False)
         taken: list[pa.RecordBatch] = []

@@ -24,6 +24,9 @@ from dagster_project.operators.acquire.source_files import ReadLimits
 BLOCK_BYTES = 32 * 2**20
 _BOM = b"\xef\xbb\xbf"
 
+LastEnd = Callable[[bytes], int]
+"""Where the last whole record of a text ends, in bytes; 0 when there is none."""
+
 RecordEnds = Callable[[bytes, bool], np.ndarray]
 """Where the records of a text end, as offsets after their line feeds; with `True` the text is the
 last of its file and what follows the last line feed is a record too."""
@@ -54,6 +57,11 @@ def line_ends(text: bytes, final: bool) -> np.ndarray:
     return ends
 
 
+def last_line_end(text: bytes) -> int:
+    """The end of the last line of a text; a `LastEnd`."""
+    return text.rfind(b"\n") + 1
+
+
 def without_bom(chunks: Iterable[bytes]) -> Iterator[bytes]:
     """The chunks of a file without the byte order mark it may start with."""
     for number, chunk in enumerate(chunks):
@@ -61,9 +69,9 @@ def without_bom(chunks: Iterable[bytes]) -> Iterator[bytes]:
 
 
 def segments(
-    file: str, chunks: Iterable[bytes], first_line: int, ends: RecordEnds, limits: ReadLimits
+    file: str, chunks: Iterable[bytes], first_line: int, last_end: LastEnd, limits: ReadLimits
 ) -> Iterator[Segment]:
-    """Cut one file's text into segments of about `BLOCK_BYTES`.
+    """Cut one file's text, from a line on, into segments of about `BLOCK_BYTES`.
 
     Raises:
         InputError: when a record is longer than `limits.max_line_bytes`.
@@ -78,8 +86,7 @@ def segments(
         if size < min(enough, limits.max_line_bytes + BLOCK_BYTES):
             continue
         text = b"".join(waiting)
-        found = ends(text, False)
-        cut = int(found[-1]) if len(found) else 0
+        cut = last_end(text)
         rest = text[cut:]
         if len(rest) > limits.max_line_bytes:
             raise _too_long(file, line + text.count(b"\n", 0, cut), len(rest), limits, "more than ")
