@@ -76,7 +76,7 @@ class SnapshotBuilder:
     def _connect(self) -> duckdb.DuckDBPyConnection:
         spill = self.store.cache / "spill"
         spill.mkdir(parents=True, exist_ok=True)
-        connection = duckdb.connect(
+        return duckdb.connect(
             str(self.path),
             config={
                 "python_enable_replacements": False,
@@ -84,7 +84,6 @@ class SnapshotBuilder:
                 "memory_limit": MEMORY_LIMIT,
             },
         )
-        return connection
 
     def __exit__(self, *error: object) -> None:
         self._hasher.shutdown()
