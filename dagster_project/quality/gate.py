@@ -15,7 +15,7 @@ from dagster_project.quality.suite import Check
 from dagster_project.warehouse.connect import write_catalogue
 from dagster_project.warehouse.failpoints import failpoint
 from dagster_project.warehouse.manifest import Manifest, read_head, read_manifest, snapshot_path
-from dagster_project.warehouse.publish import current, remove_unfinished, seal
+from dagster_project.warehouse.publish import current, publish, remove_unfinished, seal
 from dagster_project.warehouse.storage_failure import is_storage_failure
 from dagster_project.warehouse.store import Store
 from dagster_project.warehouse.verified import Verified
@@ -27,10 +27,10 @@ class Outcome:
     """What a materialization came to.
 
     Attributes:
-        manifest: of the snapshot that was sealed, or of the current one when nothing had changed.
+        manifest: of the snapshot that was sealed, or that was this build already.
         results: of all checks, in order.
         blocked_by: names of the blocking checks that failed; empty when it was published.
-        reused: whether the current snapshot was already this build.
+        reused: whether a published snapshot was already this build.
     """
 
     manifest: Manifest
@@ -50,8 +50,8 @@ def materialize(
 ) -> Outcome:
     """Build a version, audit it, and publish it if its blocking checks pass.
 
-    The same build is never made twice: when the current snapshot has the same build id, it is
-    audited again and left as it is.
+    The same build is never made twice: a published snapshot with the same build id is audited again,
+    and if it is an older one, becomes current again.
 
     Args:
         plan: of the version.
@@ -87,23 +87,45 @@ def _materialize(
 ) -> Outcome:
     remove_unfinished(store, plan.name)
     prepared = prepare(plan, workspace, store, sample=sample, say=say)
-    before = current(store, plan.name)
-    if before is not None and before.build_id == prepared.build_id and sample is None:
-        say("nothing changed since the current snapshot was built")
-        results = audit_snapshot(store, before, checks)
-        return Outcome(before, results, blocking_failures(results), reused=True)
-    return _write_audit_publish(prepared, checks, store, before, say)
+    if sample is None:
+        reused = _reuse(prepared, checks, store, say)
+        if reused is not None:
+            return reused
+    return _write_audit_publish(prepared, checks, store, current(store, plan.name), say)
+
+
+def _reuse(
+    prepared: Prepared, checks: Sequence[Check], store: Store, say: Callable[[str], None]
+) -> Outcome | None:
+    """Publish the snapshot that is this build already; None when there is none."""
+    name = prepared.plan.name
+    published = read_head(store, name).published
+    for snapshot_id in reversed(published):
+        manifest = read_manifest(store, name, snapshot_id)
+        if manifest.build_id != prepared.build_id:
+            continue
+        results = audit_snapshot(store, manifest, checks)
+        blocked = blocking_failures(results)
+        if snapshot_id == published[-1]:
+            say("nothing changed since the current snapshot was built")
+        elif blocked:
+            say(f"{name}@{snapshot_id} was this build already, but fails its checks now")
+        else:
+            publish(store, manifest)
+            say(f"{name}@{snapshot_id} was this build already; it is current again")
+        return Outcome(manifest, results, blocked, reused=True)
+    return None
 
 
 def audit_snapshot(store: Store, manifest: Manifest, checks: Sequence[Check]) -> list[CheckResult]:
-    """Run checks on a sealed snapshot, against the one published before it.
+    """Run checks on a sealed snapshot, against the one that was published last beside it.
 
     Raises:
         SnapshotDamaged, ManifestDamaged: when one of them is not as it was written.
     """
     name = VersionName.parse(manifest.version)
-    published = [item for item in read_head(store, name).published if item < manifest.snapshot_id]
-    before = read_manifest(store, name, published[-1]) if published else None
+    other = read_head(store, name).other_than(manifest.snapshot_id)
+    before = read_manifest(store, name, other) if other else None
     with Verified(store) as verified:
         previous = verified.snapshot(before) if before else None
         return audit(verified.snapshot(manifest), checks, previous)

@@ -192,11 +192,8 @@ def _chosen(
         return read_manifest(store, name, head.current) if head.current else None
     if as_of.tzinfo is not None:
         as_of = as_of.astimezone(UTC).replace(tzinfo=None)
-    for published in reversed(head.published):
-        manifest = read_manifest(store, name, published)
-        if manifest.created_at.replace(tzinfo=None) <= as_of:
-            return manifest
-    return None
+    then = head.as_of(as_of)
+    return read_manifest(store, name, then) if then else None
 
 
 def attach(connection: duckdb.DuckDBPyConnection, path: Path, alias: str, owner: str) -> None:

@@ -65,18 +65,59 @@ class Manifest(BaseModel):
     inputs: tuple[InputReference, ...]
 
 
+class Publication(BaseModel):
+    """The moment from which a snapshot was what readers got.
+
+    Attributes:
+        snapshot_id: of which snapshot.
+        at: UTC.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    snapshot_id: str
+    at: datetime
+
+
 class Head(BaseModel):
-    """Which snapshots of a version were published, oldest first; the last is current."""
+    """The publications of a version, oldest first; the last one's snapshot is current. A snapshot
+    can be published again, when what it was made from is as it was then."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     version: str
-    published: tuple[str, ...] = ()
+    publications: tuple[Publication, ...] = ()
 
     @property
     def current(self) -> str | None:
         """The current snapshot's id."""
-        return self.published[-1] if self.published else None
+        return self.publications[-1].snapshot_id if self.publications else None
+
+    @property
+    def published(self) -> tuple[str, ...]:
+        """The ids of all published snapshots, by the time of their last publication."""
+        latest_first = dict.fromkeys(item.snapshot_id for item in reversed(self.publications))
+        return tuple(reversed(latest_first))
+
+    def other_than(self, snapshot_id: str) -> str | None:
+        """The snapshot published last, but for this one."""
+        others = [published for published in self.published if published != snapshot_id]
+        return others[-1] if others else None
+
+    def as_of(self, moment: datetime) -> str | None:
+        """What was current at a time (UTC, without a zone)."""
+        for publication in reversed(self.publications):
+            if publication.at.replace(tzinfo=None) <= moment:
+                return publication.snapshot_id
+        return None
+
+    def published_at(self, snapshot_id: str) -> datetime:
+        """When a published snapshot was last published (UTC, without a zone)."""
+        return max(
+            item.at.replace(tzinfo=None)
+            for item in self.publications
+            if item.snapshot_id == snapshot_id
+        )
 
 
 def manifest_path(store: Store, name: VersionName, snapshot_id: str) -> Path:

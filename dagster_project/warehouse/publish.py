@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from datetime import UTC, datetime
 from typing import Literal
 
 from dagster_project.identity import file_digest
@@ -11,6 +12,7 @@ from dagster_project.warehouse.manifest import (
     Head,
     InputReference,
     Manifest,
+    Publication,
     head_path,
     read_head,
     read_manifest,
@@ -59,14 +61,25 @@ def seal(
     write_manifest(store, manifest)
     failpoint("manifest_written")
     if status == "published":
-        with exclusive(head_path(store, name).with_name(".head.lock")):
-            head = read_head(store, name)
-            write_sealed(
-                head_path(store, name),
-                Head(version=str(name), published=(*head.published, manifest.snapshot_id)),
-            )
+        publish(store, manifest)
         failpoint("head_written")
     return manifest
+
+
+def publish(store: Store, manifest: Manifest) -> None:
+    """Make a sealed snapshot its version's current one, for the first time or again."""
+    name = VersionName.parse(manifest.version)
+    with exclusive(head_path(store, name).with_name(".head.lock")):
+        head = read_head(store, name)
+        if head.current == manifest.snapshot_id:
+            return
+        publication = Publication(
+            snapshot_id=manifest.snapshot_id, at=datetime.now(UTC).replace(tzinfo=None)
+        )
+        write_sealed(
+            head_path(store, name),
+            Head(version=str(name), publications=(*head.publications, publication)),
+        )
 
 
 def current(store: Store, name: VersionName) -> Manifest | None:

@@ -99,7 +99,7 @@ def plan_retention(
         for old, successor in zip(
             head.published, head.published[1 : -keep + 1 or None], strict=False
         ):
-            if _created(known[SnapshotAddress(name, successor)]) < before:
+            if head.published_at(successor) < before:
                 doomed.add(SnapshotAddress(name, old))
         if unpublished and head.current is not None:
             current = _created(known[SnapshotAddress(name, head.current)])
@@ -238,9 +238,9 @@ def _delete(store: Store, begun: list[SnapshotAddress], retention: Retention) ->
     for name, gone in by_version.items():
         with exclusive(head_path(store, name).with_name(".head.lock")):
             head = read_head(store, name)
-            stay = tuple(snapshot for snapshot in head.published if snapshot not in gone)
-            if stay != head.published:
-                write_sealed(head_path(store, name), Head(version=str(name), published=stay))
+            stay = tuple(item for item in head.publications if item.snapshot_id not in gone)
+            if stay != head.publications:
+                write_sealed(head_path(store, name), Head(version=str(name), publications=stay))
     for at in retention.snapshots:
         path = manifest_path(store, at.version, str(at.snapshot_id))
         path.unlink(missing_ok=True)
