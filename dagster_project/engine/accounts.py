@@ -22,7 +22,8 @@ class RuleCount(BaseModel):
 class StepCount(BaseModel):
     """What one step did to some rows.
 
-    Every row that goes in is kept, changed, merged, split, dropped or quarantined, once.
+    Every row that goes in is kept, changed, merged, split, dropped or quarantined, once. `rules`
+    tells what removed rows, `rule_names` all rules that could have.
     """
 
     rows_in: int = 0
@@ -37,6 +38,7 @@ class StepCount(BaseModel):
     seconds: float = 0.0
     cached: int = 0
     rules: list[RuleCount] = []
+    rule_names: list[str] = []
 
     def prove(self, step: str) -> None:
         """Check conservation.
@@ -64,9 +66,10 @@ class Accounts:
         for number, count in counts:
             total = self.steps.setdefault(number, StepCount())
             for name in StepCount.model_fields:
-                if name != "rules":
+                if name not in ("rules", "rule_names"):
                     setattr(total, name, getattr(total, name) + getattr(count, name))
             total.rules = _merge(total.rules, count.rules)
+            total.rule_names = list(dict.fromkeys([*total.rule_names, *count.rule_names]))
 
 
 def _merge(one: list[RuleCount], other: list[RuleCount]) -> list[RuleCount]:

@@ -64,13 +64,12 @@ def run_relation_step(
     started = time.perf_counter()
     relation, keys = _narrow(chunks, operator, step)
     decisions = operator.decide(relation)
-    gone = _proven(decisions, relation.height, step)
+    gone = _proven(decisions, relation.height, operator, step)
     stays = relation["row"].filter(~relation["row"].is_in(gone["row"].implode()))
     removed = _dispositions(gone, keys, step)
     parts, lost, start = [], [], 0
     for chunk in chunks:
-        span = pl.col("row").is_between(start, start + chunk.rows - 1)
-        verdict = _verdict(relation.select("row").filter(span), gone, decisions)
+        verdict = _verdict(relation.select("row").slice(start, chunk.rows), gone, decisions)
         parts.append(_decided(chunk, verdict, step, changes=decisions.columns is not None))
         if annotations and not verdict["stays"].all():
             gained = chunk.load().with_columns(verdict.get_columns())
@@ -86,6 +85,7 @@ def run_relation_step(
         dropped=gone.height - merged,
         rows_out=stays.len(),
         seconds=time.perf_counter() - started,
+        rule_names=list(operator.rule_names),
         rules=[
             RuleCount(rule=rule, disposition=how, parent_input=number, rows=rows)
             for rule, how, number, rows in removed.group_by(
@@ -117,11 +117,13 @@ def _narrow(
     return relation, pl.concat(keys, rechunk=True)
 
 
-def _proven(decisions: Decisions, rows: int, step: PlannedStep) -> pl.DataFrame:
+def _proven(
+    decisions: Decisions, rows: int, operator: RelationOperator, step: PlannedStep
+) -> pl.DataFrame:
     gone = decisions.removed.select(list(REMOVED_SCHEMA)).cast(REMOVED_SCHEMA).sort("row")
 
     def lie(what: str) -> NotConserved:
-        name = type(step.operator).operator_name()
+        name = operator.operator_name()
         return NotConserved(f"step {step.name}: operator {name} {what}; nothing is published")
 
     if gone["row"].is_duplicated().any():
@@ -132,6 +134,11 @@ def _proven(decisions: Decisions, rows: int, step: PlannedStep) -> pl.DataFrame:
         raise lie("gave a disposition that is neither dropped nor merged")
     if gone["rule"].null_count():
         raise lie("removed a row without a rule")
+    undeclared = set(gone["rule"].unique()) - set(operator.rule_names)
+    if undeclared:
+        raise lie(
+            f"removed a row by the rule {min(undeclared)!r}, which its `rule_names` do not hold"
+        )
     merged = gone.filter(pl.col("disposition") == "merged")
     if merged["survivor"].null_count():
         raise lie("merged a row into none")

@@ -32,10 +32,11 @@ from dagster_project.operators.base import (
     RowOperator,
     SplitOperator,
 )
-from dagster_project.recipe.problems import nearest
+from dagster_project.recipe.problems import no_such
 from dagster_project.warehouse.snapshot import NotConserved
 
 ERROR_LENGTH = 500
+NO_PIECES = "no_pieces"
 
 
 def run_steps(
@@ -79,7 +80,7 @@ def run_step(
     """Run one row step: the rows that go on, dispositions and scores of the others, the count."""
     operator = step.operator
     if isinstance(operator, SplitOperator):
-        body: Callable[[pl.DataFrame], pl.DataFrame] = _Split(operator, step)
+        body = _Split(operator, step)
     elif isinstance(operator, RowOperator):
         body = _Rows(operator, step, annotations)
     else:
@@ -90,6 +91,7 @@ def run_step(
         on, gone, counted = _split_outcome(done, step)
     else:
         on, gone, counted = _row_outcome(done, step)
+    counted.rule_names = body.rule_names
     counted.rows_in = batch.height
     counted.quarantined = quarantined.height
     counted.rows_out = on.height
@@ -116,6 +118,7 @@ class _Rows:
         self, operator: RowOperator, step: PlannedStep, annotations: Collection[str]
     ) -> None:
         self.operator, self.step, self.annotations = operator, step, annotations
+        self.rule_names: list[str] = []
 
     def __call__(self, batch: pl.DataFrame) -> pl.DataFrame:
         operator = self.operator
@@ -141,6 +144,7 @@ class _Rows:
         if out:
             batch = _mark(batch.drop(out), pl.lit(True), self.step.number)
         rules = list(operator.rules(user_schema(batch.schema)))
+        self.rule_names = [rule.name for rule in rules]
         if rules:
             broken = [(~rule.keep.fill_null(False)) for rule in rules]
             choice = pl.coalesce(
@@ -165,6 +169,7 @@ class _Split:
 
     def __init__(self, operator: SplitOperator, step: PlannedStep) -> None:
         self.operator, self.step = operator, step
+        self.rule_names = [NO_PIECES]
 
     def __call__(self, batch: pl.DataFrame) -> pl.DataFrame:
         check_reads(self.operator, batch.schema, self.step)
@@ -187,13 +192,7 @@ def check_reads(operator: Operator, schema: pl.Schema, step: PlannedStep) -> Non
     """
     for name in operator.reads():
         if name not in schema or name.startswith(SYSTEM_PREFIX):
-            have = list(user_schema(schema))
-            near = nearest(name, have)
-            raise RunStopped(
-                f"step {step.name}: there is no column {name!r}"
-                + (f"; did you mean {near!r}?" if near else "")
-                + f" Columns here: {', '.join(have) or 'none'}"
-            )
+            raise RunStopped(f"step {step.name}: {no_such('column', name, user_schema(schema))}")
 
 
 def _isolated(
@@ -266,7 +265,7 @@ def _split_outcome(
     done: pl.DataFrame, step: PlannedStep
 ) -> tuple[pl.DataFrame, pl.DataFrame, StepCount]:
     gone = done.filter(pl.col("__rule_pieces") == 0).with_columns(
-        pl.lit("no_pieces").alias("__rule_name"),
+        pl.lit(NO_PIECES).alias("__rule_name"),
         pl.lit("0").alias("__rule_measured"),
         pl.lit(">= 1").alias("__rule_threshold"),
     )

@@ -158,6 +158,9 @@ REMOVED_SCHEMA = pl.Schema(
 class RelationOperator(Operator):
     """Needs the whole relation, but only narrow columns of it; answers with decisions by row."""
 
+    rule_names: ClassVar[tuple[str, ...]] = ()
+    """Names of the rules that its decisions may give for removing a row."""
+
     def columns(self, schema: pl.Schema) -> Mapping[str, pl.Expr]:
         """The narrow columns it wants to see, computed batch by batch."""
         raise NotImplementedError

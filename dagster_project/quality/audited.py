@@ -12,7 +12,7 @@ from typing import Any
 import duckdb
 
 from dagster_project.errors import SeedbedError
-from dagster_project.recipe.problems import nearest
+from dagster_project.recipe.problems import no_such
 from dagster_project.warehouse.connect import LOCKDOWN, identifier, literal
 from dagster_project.warehouse.snapshot import MEMORY_LIMIT
 
@@ -103,7 +103,7 @@ class Audited:
             [database, table],
         ).fetchall()
         if not described:
-            raise CannotCheck(_missing("table", table, _tables(self.connection, database)))
+            raise CannotCheck(no_such("table", table, _tables(self.connection, database)))
         return dict(described)
 
     def require(self, table: str, columns: Sequence[str], database: str = "audited") -> None:
@@ -116,7 +116,7 @@ class Audited:
         for column in columns:
             if column not in known:
                 where = f" in `{table}`" + (" of the previous one" if database != "audited" else "")
-                raise CannotCheck(_missing("column", column, known, where))
+                raise CannotCheck(no_such("column", column, known, where))
 
     def examples(self, failing_rows_sql: str, shown_sql: str) -> list[dict[str, Any]]:
         """The first failing rows with their values, cut.
@@ -203,12 +203,3 @@ def _tables(connection: duckdb.DuckDBPyConnection, database: str) -> list[str]:
         "SELECT table_name FROM duckdb_tables() WHERE database_name = ? ORDER BY ALL", [database]
     )
     return [name for (name,) in found.fetchall()]
-
-
-def _missing(what: str, name: str, known: Any, where: str = "") -> str:
-    near = nearest(name, known)
-    return (
-        f"there is no {what} {name!r}{where}"
-        + (f"; did you mean {near!r}?" if near else "")
-        + f" There are: {', '.join(known) or 'none'}"
-    )

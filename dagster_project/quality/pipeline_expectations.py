@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 
 from dagster_project.quality.audited import Audited, CannotCheck, Subject
 from dagster_project.quality.expectation import Finding, SqlExpectation, counted, percent
-from dagster_project.recipe.problems import nearest
+from dagster_project.recipe.problems import no_such
 from dagster_project.warehouse.connect import identifier
 
 Share = tuple[str, int, int]
@@ -42,12 +42,8 @@ class RemovedShare(SqlExpectation):
         for kind, name in (("steps", self.step), ("inputs", self.input)):
             known = [row[0] for row in _all(audited, f"SELECT name FROM {kind} ORDER BY ALL")]
             if name is not None and name not in known:
-                near = nearest(name, known)
-                raise CannotCheck(
-                    f"there is no {kind[:-1]} {name!r}"
-                    + (f"; did you mean {near!r}?" if near else "")
-                    + f" There are: {', '.join(known) or 'none'}"
-                )
+                raise CannotCheck(no_such(kind[:-1], name, known))
+        self._require_rule(audited)
         shares = self._shares(audited)
         over = [share for share in shares if share[1] > self.max * share[2]]
         shown = sorted(over or shares, key=_share, reverse=True)
@@ -55,6 +51,18 @@ class RemovedShare(SqlExpectation):
         observed = "; ".join(said[: SHOWN if over else 1]) or "nothing that removes rows"
         more = f" and {len(over) - SHOWN} more" if len(over) > SHOWN else ""
         return Finding(passed=not over, observed=observed + more)
+
+    def _require_rule(self, audited: Audited) -> None:
+        """Refuse the name of a rule that no step has, once steps have seen rows."""
+        steps = _all(
+            audited,
+            "SELECT rule_names FROM steps WHERE (name = $1 OR $1 IS NULL) AND rows_in > 0",
+            self.step,
+        )
+        known = sorted({rule for (rules,) in steps for rule in rules})
+        if self.rule is not None and steps and self.rule not in known:
+            where = f" in step {self.step}" if self.step else ""
+            raise CannotCheck(no_such("rule", self.rule, known, where))
 
     def _shares(self, audited: Audited) -> list[Share]:
         if self.input is None:

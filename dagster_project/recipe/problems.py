@@ -52,3 +52,14 @@ def nearest(found: Any, allowed: Iterable[str]) -> str | None:
     """The allowed name closest to what was found, if one is close."""
     close = difflib.get_close_matches(str(found).lower(), list(allowed), n=1, cutoff=0.55)
     return close[0] if close else None
+
+
+def no_such(what: str, name: str, known: Iterable[str], where: str = "") -> str:
+    """A message: there is no `what` of this name, the nearest one, and all that there are."""
+    known = list(known)
+    near = nearest(name, known)
+    return (
+        f"there is no {what} {name!r}{where}"
+        + (f"; did you mean {near!r}?" if near else ".")
+        + f" There are: {', '.join(known) or 'none'}"
+    )

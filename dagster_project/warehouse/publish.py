@@ -89,7 +89,10 @@ def current(store: Store, name: VersionName) -> Manifest | None:
 
 
 def remove_unfinished(store: Store, name: VersionName, older_than_seconds: float = 86_400) -> None:
-    """Delete what killed builds left behind, once it is a day old."""
-    for path in store.version_folder(name).glob(f"{BUILDING}*"):
+    """Delete what killed builds left behind, once it is a day old: files that were being written,
+    and finished ones that have no manifest."""
+    folder = store.version_folder(name)
+    bare = (path for path in folder.glob("*.duckdb") if not path.with_suffix(".json").exists())
+    for path in {*folder.glob(f"{BUILDING}*"), *bare}:
         if time.time() - path.stat().st_mtime > older_than_seconds:
             path.unlink(missing_ok=True)

@@ -35,7 +35,7 @@ TABLES: dict[str, str] = {
         kept BIGINT NOT NULL, changed BIGINT NOT NULL, merged BIGINT NOT NULL,
         split BIGINT NOT NULL, dropped BIGINT NOT NULL, quarantined BIGINT NOT NULL,
         generated BIGINT NOT NULL, rows_out BIGINT NOT NULL, seconds DOUBLE NOT NULL,
-        cached BIGINT NOT NULL""",
+        cached BIGINT NOT NULL, rule_names VARCHAR[] NOT NULL""",
     "step_rules": """
         step USMALLINT NOT NULL, rule VARCHAR NOT NULL, disposition VARCHAR NOT NULL,
         parent_input USMALLINT NOT NULL, row_count BIGINT NOT NULL""",

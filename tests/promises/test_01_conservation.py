@@ -144,6 +144,8 @@ def test_every_row_is_accounted_for(
 class Liar(RelationOperator):
     """Lies in one of several ways."""
 
+    rule_names = ("r",)
+
     how: str = Field(description="The lie.")
 
     def columns(self, schema: pl.Schema):
@@ -156,6 +158,7 @@ class Liar(RelationOperator):
             "not there": Decisions(removed([99], "dropped", "r")),
             "no survivor": Decisions(removed([1], "merged", "r")),
             "survivor gone": Decisions(removed([1, 2], "merged", "r", survivor=pl.Series([2, 0]))),
+            "undeclared rule": Decisions(removed([1], "dropped", "r2")),
             "no rule": Decisions(removed([1], "dropped", None)),  # pyright: ignore
             "odd disposition": Decisions(removed([1], "lost", "r")),
             "order repeats": Decisions(nothing, order=pl.Series([0, 0, 1])),
@@ -171,6 +174,7 @@ class Liar(RelationOperator):
         "no survivor",
         "survivor gone",
         "no rule",
+        "undeclared rule",
         "odd disposition",
         "order repeats",
         "order short",

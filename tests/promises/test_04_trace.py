@@ -66,7 +66,7 @@ def chain(store: Store) -> list[VersionName]:
                 "step": 0, "name": "tenth", "operator": "filter_rows", "input": None,
                 "parameters": "{}", "code_hash": "", "rows_in": rows, "kept": kept, "changed": 0,
                 "merged": 0, "split": 0, "dropped": rows - kept, "quarantined": 0, "generated": 0,
-                "rows_out": kept, "seconds": 0.0, "cached": 0,
+                "rows_out": kept, "seconds": 0.0, "cached": 0, "rule_names": ["rule"],
             }  # fmt: skip
             built.append_records("steps", [step])
             source = {

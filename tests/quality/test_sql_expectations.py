@@ -16,9 +16,9 @@ BOOKS = (
     "INSERT INTO lineage SELECT row_id, 0, row_id, 0, 'kept', 0 FROM rows WHERE row_id < 90",
     "INSERT INTO lineage SELECT row_id, 1, row_id, 0, 'kept', 0 FROM rows WHERE row_id >= 90",
     "INSERT INTO steps SELECT 0, 'short', 'filter_length', NULL, '{}', 'h', 200, 150, 0, 0, 0, 48, 2,"
-    " 0, 150, 0.1, 0",
+    " 0, 150, 0.1, 0, ['min_words', 'max_words', 'min_tokens']",
     "INSERT INTO steps SELECT 1, 'merge', 'deduplicate_exact', NULL, '{}', 'h', 150, 100, 0, 50, 0, "
-    "0, 0, 0, 100, 0.1, 0",
+    "0, 0, 0, 100, 0.1, 0, ['duplicate']",
     "INSERT INTO step_rules SELECT 0, 'min_words', 'dropped', 0, 40",
     "INSERT INTO step_rules SELECT 0, 'max_words', 'dropped', 1, 8",
     "INSERT INTO dispositions SELECT 0, 100 + i, 0, 0, 'dropped', 'min_words', '1', '>= 2', NULL, "
@@ -50,7 +50,7 @@ def path(tmp_path_factory, write_snapshot):
             False,
             "rule `min_words` of step `sho",
         ),
-        ({"removed_share": {"max": 0, "rule": "no_such"}}, True, "removed 0 of"),
+        ({"removed_share": {"max": 0, "rule": "min_tokens"}}, True, "removed 0 of"),
         (
             {"removed_share": {"max": 0.4, "input": "a"}},
             True,
@@ -260,7 +260,12 @@ def test_a_previous_snapshot_that_cannot_be_read_fails_drift_alone(path, tmp_pat
         ({"duplicate_share": {"columns": ["tekst"]}}, "no column 'tekst' in `rows`; did you mean 'text'"),
         ({"chat_structure": {"column": "text"}}, "is VARCHAR; chats are lists of"),
         ({"removed_share": {"max": 1, "step": "shorts"}}, "no step 'shorts'; did you mean 'short'?"),
-        ({"removed_share": {"max": 1, "input": "c"}}, "no input 'c' There are: a, b"),
+        ({"removed_share": {"max": 1, "rule": "min_word"}}, "no rule 'min_word'; did you mean 'min"),
+        (
+            {"removed_share": {"max": 1, "rule": "min_words", "step": "merge"}},
+            "no rule 'min_words' in step merge. There are: duplicate",
+        ),
+        ({"removed_share": {"max": 1, "input": "c"}}, "no input 'c'. There are: a, b"),
         ({"sql": "SELECT n FROM rows"}, "must select `row_id`"),
         ({"sql": "SELECT row_id FROM row"}, 'Did you mean "rows"?'),
         ({"sql": "SELECT row_id FROM read_text('/etc/hostname')"}, "Permission Error"),

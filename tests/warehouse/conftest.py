@@ -174,6 +174,7 @@ class Warehouse:
                     "parameters": "{}",
                     "code_hash": "",
                     "seconds": 0.0,
+                    "rule_names": [],
                     **line,
                 }
             )

@@ -29,6 +29,8 @@ class SampleRows(RelationOperator):
         - sample_rows: {rows: 10000, by: source, seed: 1}
     """
 
+    rule_names = ("not_sampled",)
+
     rows: int | None = Field(default=None, gt=0, description="How many rows to keep, at most.")
     fraction: float | None = Field(default=None, gt=0, le=1, description="What share to keep.")
     by: str | None = Field(default=None, description="A column whose values keep their shares.")

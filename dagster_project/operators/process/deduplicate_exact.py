@@ -31,6 +31,8 @@ class DeduplicateExact(RelationOperator):
         OperatorMisuse: when `keep: longest` finds no column of text or chat messages.
     """
 
+    rule_names = ("duplicate",)
+
     model_config = ConfigDict(serialize_by_alias=True)
 
     compared: tuple[str, ...] | None = Field(
