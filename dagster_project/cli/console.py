@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import sys
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -12,7 +14,13 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-console = Console(highlight=False)
+PIPED_WIDTH = 160
+"""Characters of a line where there is no terminal to tell."""
+
+console = Console(
+    highlight=False,
+    width=None if sys.stdout.isatty() or "COLUMNS" in os.environ else PIPED_WIDTH,
+)
 errors = Console(stderr=True, highlight=False)
 
 
@@ -28,9 +36,13 @@ def print_table(rows: Sequence[Mapping[str, Any]], title: str | None = None) -> 
     if not rows:
         return
     table = Table(title=title, title_justify="left", header_style="bold", box=None, pad_edge=False)
-    for name in rows[0]:
+    for position, name in enumerate(rows[0]):
         number = all(isinstance(row[name], int | float | None) for row in rows)
-        table.add_column(str(name).replace("_", " "), justify="right" if number else "left")
+        table.add_column(
+            str(name).replace("_", " "),
+            justify="right" if number else "left",
+            no_wrap=position == 0,
+        )
     for row in rows:
         table.add_row(*(cell(value) for value in row.values()))
     console.print(table)

@@ -139,11 +139,10 @@ def history(
                     "snapshot": entry.snapshot_id,
                     "status": "current" if entry.current else entry.status,
                     "rows": entry.rows,
-                    "bytes": entry.size,
+                    "MB": round(entry.size / 1e6, 1),
                     "made": f"{entry.created_at:%Y-%m-%d %H:%M:%S}",
-                    "recipe": entry.recipe_id[:10],
-                    "build": entry.build_id[:10],
-                    "content": entry.content_id[:10],
+                    "build": entry.build_id[:8],
+                    "content": entry.content_id[:8],
                 }
                 for entry in entries
             ]

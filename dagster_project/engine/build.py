@@ -22,7 +22,7 @@ from dagster_project.engine.batch import (
 )
 from dagster_project.engine.chunk import Chunk
 from dagster_project.engine.column_lineage import column_lineage
-from dagster_project.engine.inputs import OpenInput, Progress, first_rows, open_inputs
+from dagster_project.engine.inputs import OpenInput, Progress, open_inputs, trial_rows
 from dagster_project.engine.plan import Plan, PlannedStep, RunStopped, Stage
 from dagster_project.engine.relation_stage import run_relation_step
 from dagster_project.engine.reorder import reorder
@@ -166,7 +166,7 @@ class _Run:
         chunks: list[Chunk] = []
         for opened in self.prepared.inputs:
             sample = self.prepared.sample
-            taken = opened.chunks if sample is None else list(first_rows(opened.chunks, sample))
+            taken = opened.chunks if sample is None else trial_rows(opened.chunks, sample)
             chunks += taken
             self.input_rows[opened.number] = (
                 sum(chunk.rows for chunk in taken) + opened.unreadable.height

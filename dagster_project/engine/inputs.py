@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import os
-from collections.abc import Callable, Iterator
+import random
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -50,6 +52,9 @@ from dagster_project.workspace import VersionName, Workspace
 CHUNK_ROWS = 65_536
 CHUNK_BYTES = 32 * 2**20
 """A chunk is what is in memory at once: at most so many rows, of about so many bytes."""
+
+TRIAL_CHUNKS = 8
+"""Chunks of an input that a trial looks into, unless they have too few rows."""
 
 LANDING_THREADS = min(4, os.cpu_count() or 1)
 """Blocks parsed at once; each takes some five times `BLOCK_BYTES` of memory."""
@@ -334,19 +339,26 @@ def _record(
     }
 
 
-def first_rows(chunks: list[Chunk], limit: int) -> Iterator[Chunk]:
-    """Chunks of the first `limit` rows, for a trial."""
-    for chunk in chunks:
-        if limit <= 0:
-            return
-        if chunk.rows > limit:
-            yield _head(chunk, limit)
-            return
-        yield chunk
-        limit -= chunk.rows
+def trial_rows(chunks: list[Chunk], limit: int) -> list[Chunk]:
+    """`limit` rows, or somewhat fewer, drawn at random from chunks spread over the input; the same
+    for the same input."""
+    rows = sum(chunk.rows for chunk in chunks)
+    if rows <= limit:
+        return chunks
+    count = min(len(chunks), max(TRIAL_CHUNKS, math.ceil(limit * len(chunks) / rows)))
+    spread = [chunks[index * len(chunks) // count] for index in range(count)]
+    taken, left = [], limit
+    for index, chunk in enumerate(sorted(spread, key=lambda chunk: chunk.rows)):
+        share = min(chunk.rows, left // (count - index))
+        taken.append((chunk, share))
+        left -= share
+    order = {id(chunk): position for position, chunk in enumerate(spread)}
+    taken.sort(key=lambda item: order[id(item[0])])
+    return [_drawn(chunk, share) for chunk, share in taken if share]
 
 
-def _head(chunk: Chunk, limit: int) -> Chunk:
+def _drawn(chunk: Chunk, count: int) -> Chunk:
+    rows = sorted(random.Random(chunk.key).sample(range(chunk.rows), count))
     return Chunk(
-        digest([chunk.key, "head", limit]), chunk.input, limit, lambda: chunk.load().head(limit)
+        digest([chunk.key, "drawn", count]), chunk.input, count, lambda: chunk.load()[rows]
     )

@@ -25,6 +25,15 @@ class FlowStep:
     removed: int
 
 
+@dataclass(frozen=True)
+class RuleRows:
+    """What one rule of a step removed."""
+
+    step: str
+    rule: str
+    rows: int
+
+
 def flow_picture(steps: Sequence[FlowStep], rows_in: int) -> str:
     """Markdown with a small picture: the band is the rows that go on, what hangs below it at a step
     is what the step removed. Short enough to be shown in place; steps have their names if those fit,
@@ -34,6 +43,31 @@ def flow_picture(steps: Sequence[FlowStep], rows_in: int) -> str:
         if len(markdown) < INLINE_LIMIT and (label is not _name or _fit(steps)):
             return markdown
     return _markdown(_band(_largest(steps), rows_in, _no_label))
+
+
+def funnel_picture(steps: Sequence[FlowStep], rules: Sequence[RuleRows], rows_in: int) -> str:
+    """Markdown with a large picture: one bar a step, of the rows that go on from it, and below it
+    one for each rule, of the rows it removed. For Dagster's dialog, where there is room."""
+    lines = [("rows in", rows_in, 0, KEPT)]
+    for number, step in enumerate(steps):
+        lines.append((f"{number + 1} {step.name}", step.rows_out, 0, KEPT))
+        start = step.rows_out
+        for rule in rules:
+            if rule.step == step.name:
+                lines.append((f"− {rule.rule}", rule.rows, start, REMOVED))
+                start += rule.rows
+    scale = 460 / max(rows_in, 1, *(start + rows for _, rows, start, _ in lines))
+    shown = "".join(
+        f'<text x="270" y="{y + 13}" text-anchor="end">{escape(label[:44])}</text>'
+        f'<rect x="{280 + start * scale:.1f}" y="{y + 1}" width="{max(rows * scale, 1):.1f}" '
+        f'height="16" fill="{colour}"/>'
+        f'<text x="{286 + (start + rows) * scale:.1f}" y="{y + 13}">{rows:,}</text>'
+        for y, (label, rows, start, colour) in zip(
+            range(4, 4 + 20 * len(lines), 20), lines, strict=True
+        )
+    )
+    text = f'<g font-family="sans-serif" font-size="12" fill="{QUIET}">{shown}</g>'
+    return _markdown(_svg(820, 8 + 20 * len(lines), text))
 
 
 def length_picture(before: Sequence[int], after: Sequence[int]) -> str:

@@ -8,7 +8,13 @@ import dagster as dg
 import duckdb
 
 from dagster_project.engine.plan import Plan
-from dagster_project.orchestration.flow_picture import FlowStep, flow_picture, length_picture
+from dagster_project.orchestration.flow_picture import (
+    FlowStep,
+    RuleRows,
+    flow_picture,
+    funnel_picture,
+    length_picture,
+)
 from dagster_project.quality.gate import Outcome
 from dagster_project.recipe.model import VersionInput
 from dagster_project.warehouse.connect import open_snapshot
@@ -43,6 +49,9 @@ def materialization_metadata(store: Store, plan: Plan, outcome: Outcome) -> dict
             "dagster/column_lineage": _column_lineage(connection, plan),
             "status": "unchanged since it was built" if outcome.reused else manifest.status,
             "flow_of_rows": dg.MetadataValue.md(flow_picture(_flow(steps), rows_in)),
+            "flow_of_rows_by_rule": dg.MetadataValue.md(
+                funnel_picture(_flow(steps), _rule_rows(connection), rows_in)
+            ),
             "steps": _steps_table(steps),
             "removed_by_rule": _table(_rules(connection)),
             "inputs": _table(_inputs(connection)),
@@ -139,6 +148,14 @@ def _flow(steps: Sequence[dict[str, Any]]) -> list[FlowStep]:
         )
         for step in joined
     ]
+
+
+def _rule_rows(connection: duckdb.DuckDBPyConnection) -> list[RuleRows]:
+    found = connection.execute(
+        """SELECT name, rule, sum(row_count)::BIGINT FROM step_rules JOIN steps USING (step)
+           WHERE input IS NULL GROUP BY step, name, rule ORDER BY step, 3 DESC"""
+    )
+    return [RuleRows(*row) for row in found.fetchall()]
 
 
 def _column_lineage(

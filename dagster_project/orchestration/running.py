@@ -141,7 +141,7 @@ class Running:
                 },
             )
             self._alert(instance, result.run_id, version.plan, show)
-        checks = result.get_asset_check_evaluations()
+        checks = [check for outcome in outcomes for check in outcome.results]
         item: dict[str, Any] = {
             "version": str(name),
             "ok": result.success,
@@ -150,9 +150,9 @@ class Running:
             "checks": len(checks),
             "failed_checks": [
                 {
-                    "name": check.check_name,
-                    "severity": check.severity.value,
-                    "observed": check.description,
+                    "name": check.check.name,
+                    "severity": check.check.severity,
+                    "observed": check.observed,
                 }
                 for check in checks
                 if not check.passed
@@ -208,6 +208,6 @@ def _line(item: dict[str, Any]) -> str:
     else:
         lines.append(f"[red]✗[/] {item['version']}  {escape(item['error'])}  [dim]{seconds}[/]")
     for check in failed:
-        mark = "[yellow]![/]" if check["severity"] == "WARN" else "[red]![/]"
+        mark = "[yellow]![/]" if check["severity"] == "warning" else "[red]![/]"
         lines.append(f"    {mark} {check['name']}: {escape(str(check['observed']))}")
     return "\n".join(lines)

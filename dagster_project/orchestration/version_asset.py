@@ -130,13 +130,14 @@ def broken_version(label: str, problems: Sequence[str]) -> dg.AssetsDefinition:
     """An asset that stands for a recipe that cannot be used, so that the UI shows what is wrong."""
     parts = label.split("/")
     message = "\n".join(problems)
+    listed = message.replace("; ", "\n  ")
 
     @dg.asset(
         key=[part if part and '"' not in part else "unnamed" for part in parts],
         name=None,
         group_name=parts[0] if parts[0].isidentifier() else "broken",
         kinds={"broken"},
-        description=f"**This recipe cannot be used.**\n\n```\n{message}\n```",
+        description=f"**This recipe cannot be used.**\n\n```\n{listed}\n```",
         op_tags={"seedbed/broken": "true"},
     )
     def broken(_context: dg.AssetExecutionContext) -> None:
@@ -159,7 +160,7 @@ def _check_spec(check: Check, key: dg.AssetKey) -> dg.AssetCheckSpec:
     return dg.AssetCheckSpec(
         check.name,
         asset=key,
-        description=check.description or None,
+        description=check.description or f"`{check.text}`",
         blocking=check.blocking,
         metadata={"suite": check.suite, "expectation": check.expectation},
     )
