@@ -61,14 +61,18 @@ class Space:
         path.write_text("".join(f"{line}\n" for line in lines))
         return path
 
-    def publish(self, name: str, say: Callable[[str], None] = lambda _: None) -> Outcome:
+    def publish(
+        self, name: str, say: Callable[[str], None] = lambda _: None, sample: int | None = None
+    ) -> Outcome:
         """Materialize a version without Dagster."""
         recipes = load_recipes(self.workspace)
         if name in recipes.problems:
             raise DeclarationError(recipes.problems[name])
         declared = recipes.versions[VersionName.parse(name)]
         checks = resolve_checks(declared, load_suites(self.workspace))
-        return materialize(plan(declared), checks, self.workspace, self.store, say=say)
+        return materialize(
+            plan(declared), checks, self.workspace, self.store, sample=sample, say=say
+        )
 
 
 @pytest.fixture

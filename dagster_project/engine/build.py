@@ -346,7 +346,8 @@ class _Run:
                 ],
             )
         for opened in self.prepared.inputs:
-            snapshot.append_records("inputs", [opened.record])
+            seen = {"row_count": self.input_rows[opened.number]}  # of a trial, those it drew
+            snapshot.append_records("inputs", [opened.record | seen])
             snapshot.append_records("input_files", opened.files)
 
 

@@ -155,7 +155,7 @@ def _write_audit_publish(
     with build(prepared, store, say) as built:
         say(f"{built.rows:,} rows; running {len(checks)} checks")
         previous = (
-            snapshot_path(store, plan.name, before.snapshot_id) if before is not None else None
+            snapshot_path(store, plan.name, before.snapshot_id) if before and not trial else None
         )
         results = audit(built.path, checks, previous)
         with built.reopened() as connection:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from dagster_project.warehouse.connect import connect
+from dagster_project.warehouse.connect import connect, open_snapshot
 from dagster_project.warehouse.history import history
 from dagster_project.warehouse.manifest import read_head
 from dagster_project.warehouse.retention import apply_retention, plan_retention
@@ -80,3 +80,26 @@ def test_retention_counts_from_the_last_publication(space) -> None:
     apply_retention(space.store, plan)
     assert count(space) == 10
     assert read_head(space.store, NAME).published == (made[10],)
+
+
+def test_a_trial_draws_rows_from_all_over_its_input_and_is_not_published(space) -> None:
+    space.jsonl("rows.jsonl", [{"n": n} for n in range(1_000)])
+    space.recipe(
+        "a/v1",
+        "inputs:\n  rows: {files: rows.jsonl}\nsteps:\n  - filter_rows: {keep: n % 2 = 0}\n"
+        "checks:\n  - removed_share: {max: 0.9, input: rows}\n",
+    )
+    outcome = space.publish("a/v1", sample=100)
+    again = space.publish("a/v1", sample=100)
+    assert outcome.manifest.status == "trial"
+    assert outcome.manifest.content_id == again.manifest.content_id
+    assert [result.passed for result in outcome.results] == [True]
+    assert read_head(space.store, NAME).current is None
+    with open_snapshot(space.store, NAME, outcome.manifest.snapshot_id) as connection:
+        ((low, high, rows, removed),) = connection.execute(
+            "SELECT min(n), max(n), count(*), (SELECT count(*) FROM snapshot.dispositions) "
+            "FROM snapshot.rows"
+        ).fetchall()
+    assert low < 200
+    assert high > 800
+    assert rows + removed == 100
