@@ -8,7 +8,8 @@ READY := $(VENV)/.ready
 
 .PHONY: run build test promises benchmark docs clean
 
-run: build
+run: $(READY)
+	@$(BIN)/seedbed build --all || echo "Not every version is published; the UI shows why."
 	@$(BIN)/seedbed serve --port $(PORT)
 
 build: $(READY)
