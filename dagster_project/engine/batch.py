@@ -45,6 +45,21 @@ DISPOSITIONS = pl.Schema(
 content as JSON, which goes to `quarantine`."""
 
 
+PAIRS = pl.Schema(
+    {
+        "step": pl.UInt16,
+        "parent_input": pl.UInt16,
+        "parent_row_id": pl.Int64,
+        "ordinal": pl.UInt32,
+        "other_input": pl.UInt16,
+        "other_row_id": pl.Int64,
+        "other_ordinal": pl.UInt32,
+        "similarity": pl.Float64,
+    }
+)
+"""Rows that a step found alike, as in the snapshot's `pairs`."""
+
+
 @dataclass(frozen=True)
 class StageResult:
     """What a stage made of a batch.

@@ -229,6 +229,7 @@ class _Run:
         self.accounts.add([(step.number, result.count)])
         self._removed(result.removed)
         self._scores(result.scores)
+        self._append("pairs", result.pairs)
         if result.order is not None and result.chunks:
             return reorder(result.chunks, result.order, self.store)
         return result.chunks

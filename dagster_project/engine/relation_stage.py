@@ -6,7 +6,7 @@ Rows are not moved: each chunk keeps its texts where they are and gains the deci
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import polars as pl
@@ -17,6 +17,7 @@ from dagster_project.engine.batch import (
     INPUT,
     KEY,
     ORDINAL,
+    PAIRS,
     PARENT,
     dispositions,
     scores_of,
@@ -26,7 +27,12 @@ from dagster_project.engine.chunk import Chunk, frame_digest
 from dagster_project.engine.plan import PlannedStep
 from dagster_project.engine.row_stage import check_reads
 from dagster_project.identity import digest
-from dagster_project.operators.base import REMOVED_SCHEMA, Decisions, RelationOperator
+from dagster_project.operators.base import (
+    PAIRS_SCHEMA,
+    REMOVED_SCHEMA,
+    Decisions,
+    RelationOperator,
+)
 from dagster_project.warehouse.snapshot import NotConserved
 
 
@@ -38,6 +44,7 @@ class RelationResult:
         chunks: the rows that stay, where they were.
         removed: `DISPOSITIONS` of the others.
         scores: key and annotation columns of the others.
+        pairs: `PAIRS` of rows that were found alike.
         order: positions of the rows that stay, over the chunks' rows, in their new order; None
             when the order stays.
         count: the step's books.
@@ -46,6 +53,7 @@ class RelationResult:
     chunks: list[Chunk]
     removed: pl.DataFrame
     scores: pl.DataFrame
+    pairs: pl.DataFrame
     order: pl.Series | None
     count: StepCount
 
@@ -63,7 +71,7 @@ def run_relation_step(
     assert isinstance(operator, RelationOperator)
     started = time.perf_counter()
     relation, keys = _narrow(chunks, operator, step)
-    decisions = operator.decide(relation)
+    decisions = operator.decide(relation, _Fetch(chunks))
     gone = _proven(decisions, relation.height, operator, step)
     stays = relation["row"].filter(~relation["row"].is_in(gone["row"].implode()))
     removed = _dispositions(gone, keys, step)
@@ -98,7 +106,34 @@ def run_relation_step(
     count.prove(step.name)
     empty = scores_of(pl.DataFrame(schema=keys.schema), annotations)
     scores = pl.concat(lost, how="diagonal_relaxed") if lost else empty
-    return RelationResult(parts, removed, scores, _new_order(decisions, stays, step), count)
+    return RelationResult(
+        parts,
+        removed,
+        scores,
+        _pairs(decisions, keys, step),
+        _new_order(decisions, stays, step),
+        count,
+    )
+
+
+class _Fetch:
+    """Reads columns of a few rows out of their chunks; a `Fetch`."""
+
+    def __init__(self, chunks: Sequence[Chunk]) -> None:
+        self.chunks = chunks
+
+    def __call__(
+        self, rows: pl.Series, columns: Callable[[pl.Schema], Mapping[str, pl.Expr]]
+    ) -> pl.DataFrame:
+        frames, start, rows = [], 0, rows.cast(pl.Int64)
+        for chunk in self.chunks:
+            first, last = rows.search_sorted(pl.Series([start, start + chunk.rows]))
+            if last > first or not frames:
+                batch = chunk.load()[rows[first:last] - start]
+                wanted = columns(user_schema(batch.schema))
+                frames.append(batch.with_columns(**wanted).select(list(wanted)))
+            start += chunk.rows
+        return pl.concat(frames).select(rows.cast(pl.UInt64).alias("row"), pl.all())
 
 
 def _narrow(
@@ -200,6 +235,23 @@ def _dispositions(gone: pl.DataFrame, keys: pl.DataFrame, step: PlannedStep) -> 
         similarity=pl.col("similarity"),
     )
     return frame.with_columns(rows["disposition"])
+
+
+def _pairs(decisions: Decisions, keys: pl.DataFrame, step: PlannedStep) -> pl.DataFrame:
+    """Who the rows of the pairs are."""
+    if decisions.pairs is None:
+        return pl.DataFrame(schema=PAIRS)
+    pairs = decisions.pairs.select(list(PAIRS_SCHEMA)).cast(PAIRS_SCHEMA)
+    one, other = keys[pairs["row"]], keys[pairs["other"]]
+    return pl.DataFrame(
+        [
+            pl.repeat(step.number, pairs.height, dtype=pl.UInt16, eager=True),
+            *one.get_columns(),
+            *other.get_columns(),
+            pairs["similarity"],
+        ],
+        schema=PAIRS,
+    )
 
 
 def _new_order(decisions: Decisions, stays: pl.Series, step: PlannedStep) -> pl.Series | None:

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
@@ -134,13 +134,19 @@ class Decisions:
         annotations: `row` and measured columns, for the rows that have them.
         columns: `row` and data columns to add, for every row that stays.
         order: the rows that stay, in their new order; None keeps the order.
+        pairs: columns of `PAIRS_SCHEMA`: what was found alike, whether or not it was removed.
     """
 
     removed: pl.DataFrame
     annotations: pl.DataFrame | None = None
     columns: pl.DataFrame | None = None
     order: pl.Series | None = field(default=None, repr=False)
+    pairs: pl.DataFrame | None = None
 
+
+Fetch = Callable[[pl.Series, Callable[[pl.Schema], Mapping[str, pl.Expr]]], pl.DataFrame]
+"""`fetch(rows, columns)`: `row` and the columns that `columns(schema)` names, for these rows (UInt64,
+sorted, each once), in their order."""
 
 REMOVED_SCHEMA = pl.Schema(
     {
@@ -153,6 +159,9 @@ REMOVED_SCHEMA = pl.Schema(
         "similarity": pl.Float64,
     }
 )
+
+
+PAIRS_SCHEMA = pl.Schema({"row": pl.UInt64, "other": pl.UInt64, "similarity": pl.Float64})
 
 
 class RelationOperator(Operator):
@@ -169,11 +178,12 @@ class RelationOperator(Operator):
         """The annotation columns and the data columns that its decisions bring."""
         return pl.Schema(), pl.Schema()
 
-    def decide(self, relation: pl.DataFrame) -> Decisions:
+    def decide(self, relation: pl.DataFrame, fetch: Fetch) -> Decisions:
         """Decide about all rows.
 
         Args:
             relation: `row` (UInt64, from 0 without gaps, in order) and the columns asked for.
+            fetch: gives more columns of a few rows, such as those that must be looked at closely.
         """
         raise NotImplementedError
 

@@ -49,6 +49,10 @@ TABLES: dict[str, str] = {
     "scores": """
         parent_input USMALLINT NOT NULL, parent_row_id BIGINT NOT NULL, ordinal UINTEGER NOT NULL,
         row_id BIGINT""",
+    "pairs": """
+        step USMALLINT NOT NULL, parent_input USMALLINT NOT NULL, parent_row_id BIGINT NOT NULL,
+        ordinal UINTEGER NOT NULL, other_input USMALLINT NOT NULL, other_row_id BIGINT NOT NULL,
+        other_ordinal UINTEGER NOT NULL, similarity DOUBLE NOT NULL""",
     "row_hashes": "row_id BIGINT NOT NULL, content_hash UHUGEINT NOT NULL",
     "checks": """
         name VARCHAR NOT NULL, suite VARCHAR NOT NULL, expectation VARCHAR NOT NULL,
@@ -77,6 +81,8 @@ TABLES: dict[str, str] = {
 - `dispositions`: one row for each input row (or split part) that is not in `rows`: `disposition`
   is dropped, merged (into the survivor) or quarantined; `step` 65535 means it was not readable
   when it was landed.
+- `pairs`: rows that a step found alike, each once, with how alike they are; also those that were
+  not alike enough to be merged.
 - `scores`: the columns that steps measured, one DuckDB column each beside the key, for kept rows
   (`row_id` set) and removed rows (`row_id` null).
 - `steps`: `changed` counts rows that go on with other content; rows_in = kept + changed + merged

@@ -29,6 +29,7 @@ SORTED_BY = {
     "dispositions": "parent_input, parent_row_id, ordinal, step",
     "quarantine": "parent_input, parent_row_id, ordinal, step",
     "scores": "parent_input, parent_row_id, ordinal",
+    "pairs": "parent_input, parent_row_id, ordinal, other_input, other_row_id, other_ordinal",
 }
 """Tables that are staged while rows flow and written once, in this order: it makes them small, and
 quick to read by key."""

@@ -19,6 +19,7 @@ from dagster_project.engine.row_stage import run_steps
 from dagster_project.engine.schema_flow import flow
 from dagster_project.operators.base import (
     Decisions,
+    Fetch,
     Operator,
     RelationOperator,
     removed,
@@ -39,6 +40,10 @@ CASES: dict[str, list[dict[str, Any]]] = {
         {"columns": ["text"], "normalize": "whitespace_case", "keep": "last"},
         {"columns": ["messages"], "keep": "longest"},
         {},
+    ],
+    "deduplicate_near": [
+        {"columns": ["text"], "shingles": "characters", "size": 2, "threshold": 0.5},
+        {"columns": ["messages", "text"], "keep": "longest"},
     ],
     "detect_language": [{"column": "text"}],
     "filter_language": [{"column": "text", "keep": ["en"]}],
@@ -151,7 +156,7 @@ class Liar(RelationOperator):
     def columns(self, schema: pl.Schema):
         return {"n": pl.col("n")}
 
-    def decide(self, relation: pl.DataFrame) -> Decisions:
+    def decide(self, relation: pl.DataFrame, fetch: Fetch) -> Decisions:
         nothing = removed([], "dropped", "r")
         return {
             "twice": Decisions(removed([1, 1], "dropped", "r")),

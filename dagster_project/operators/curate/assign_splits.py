@@ -10,7 +10,13 @@ import numpy as np
 import polars as pl
 from pydantic import Field, model_validator
 
-from dagster_project.operators.base import Decisions, OperatorMisuse, RelationOperator, removed
+from dagster_project.operators.base import (
+    Decisions,
+    Fetch,
+    OperatorMisuse,
+    RelationOperator,
+    removed,
+)
 from dagster_project.operators.curate.splitmix64 import last_number, numbers, start
 from dagster_project.operators.process.column_kinds import kind_of, require_new
 from dagster_project.operators.process.content_hashes import HASHES, content_hashes
@@ -71,7 +77,7 @@ class AssignSplits(RelationOperator):
     def adds(self, schema: pl.Schema) -> tuple[pl.Schema, pl.Schema]:
         return pl.Schema(), pl.Schema({self.into: pl.String})
 
-    def decide(self, relation: pl.DataFrame) -> Decisions:
+    def decide(self, relation: pl.DataFrame, fetch: Fetch) -> Decisions:
         row = pl.col("row")
         alone = pl.any_horizontal(pl.col(name).is_null() for name in HASHES)
         first = relation.select(pl.when(alone).then(row).otherwise(row.first().over(HASHES)))

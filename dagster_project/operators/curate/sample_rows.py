@@ -8,7 +8,7 @@ from typing import Self
 import polars as pl
 from pydantic import Field, model_validator
 
-from dagster_project.operators.base import Decisions, RelationOperator, removed
+from dagster_project.operators.base import Decisions, Fetch, RelationOperator, removed
 from dagster_project.operators.curate.splitmix64 import last_number, numbers, start
 
 
@@ -48,7 +48,7 @@ class SampleRows(RelationOperator):
     def columns(self, schema: pl.Schema) -> Mapping[str, pl.Expr]:
         return {"stratum": pl.lit(0) if self.by is None else pl.col(self.by)}
 
-    def decide(self, relation: pl.DataFrame) -> Decisions:
+    def decide(self, relation: pl.DataFrame, fetch: Fetch) -> Decisions:
         drawn = relation.with_columns(
             numbers(start("sample_rows", self.seed), relation["row"]).alias("number")
         )

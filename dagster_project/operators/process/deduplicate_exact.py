@@ -8,7 +8,7 @@ from typing import Literal
 import polars as pl
 from pydantic import ConfigDict, Field
 
-from dagster_project.operators.base import Decisions, RelationOperator, removed
+from dagster_project.operators.base import Decisions, Fetch, RelationOperator, removed
 from dagster_project.operators.process.column_kinds import kind_of
 from dagster_project.operators.process.content_hashes import HASHES, Normalize, content_hashes
 from dagster_project.operators.process.measure_length import length
@@ -61,7 +61,7 @@ class DeduplicateExact(RelationOperator):
             wanted["characters"] = pl.sum_horizontal(lengths)
         return wanted
 
-    def decide(self, relation: pl.DataFrame) -> Decisions:
+    def decide(self, relation: pl.DataFrame, fetch: Fetch) -> Decisions:
         row = pl.col("row")
         chosen = {
             "first": row.first(),

@@ -8,7 +8,7 @@ from typing import Self
 import polars as pl
 from pydantic import Field, model_validator
 
-from dagster_project.operators.base import Decisions, RelationOperator, removed
+from dagster_project.operators.base import Decisions, Fetch, RelationOperator, removed
 from dagster_project.operators.process.column_kinds import column_type, misuse
 
 
@@ -46,7 +46,7 @@ class SortRows(RelationOperator):
                 raise misuse(self, name, found, "text, a number, a date or a truth value")
         return {f"by_{place}": pl.col(name) for place, name in enumerate(self.by)}
 
-    def decide(self, relation: pl.DataFrame) -> Decisions:
+    def decide(self, relation: pl.DataFrame, fetch: Fetch) -> Decisions:
         descending = self.descending if isinstance(self.descending, bool) else [*self.descending]
         ordered = relation.sort(
             *relation.columns[1:],

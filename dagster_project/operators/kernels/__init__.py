@@ -1,0 +1,1 @@
+"""Compiled code over Arrow buffers. Imported only when an operator that needs it runs."""

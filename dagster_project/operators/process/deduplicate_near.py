@@ -1,0 +1,207 @@
+"""Merge rows whose texts are nearly the same."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import ClassVar, Literal, Self
+
+import polars as pl
+from pydantic import Field, model_validator
+
+from dagster_project.operators.base import Decisions, Fetch, RelationOperator, removed
+from dagster_project.operators.process.column_kinds import message_fields, text_or_messages
+from dagster_project.operators.process.measure_length import length
+
+SEPARATOR = "\n"
+
+
+class DeduplicateNear(RelationOperator):
+    """Merges rows whose texts are nearly the same into one of them, their survivor.
+
+    Texts are alike by the Jaccard similarity of their sets of shingles: overlapping runs of `size`
+    words, without case and punctuation, in any script. Rows that may be alike are found by MinHash
+    and locality-sensitive hashing (Broder 1997; Leskovec, Rajaraman and Ullman, Mining of Massive
+    Datasets, chapter 3), with as few bands as find 98 % of the pairs just at `recorded_from`, out of
+    at most 128 hashes. Then every candidate is **verified**: its true similarity is computed from the
+    whole sets.
+
+    A row is merged, by the rule `near_duplicate`, only into a row that stays and to which it is itself
+    alike enough: similarity does not chain. Of a row and its survivor the similarity is stored; of all
+    pairs from `recorded_from` on, in the snapshot's `pairs`.
+
+    A text of fewer than `size` words is one shingle, and so only merged with its equals; for short
+    texts take `shingles: characters`. A row without any letter or digit is never merged. Of chat
+    messages, those of `roles` are compared, so that a system prompt that all rows share makes no
+    duplicates. Where more than 256 rows that stay agree in a band, as texts made from one template
+    do, only the first 256 of them are compared.
+
+    The defaults follow FineWeb (5 words; Penedo et al. 2024, arXiv 2406.17557) and Lee et al. 2022
+    (arXiv 2107.06499: a similarity of 0.8, verified).
+
+    Example:
+        - deduplicate_near: {columns: [messages], threshold: 0.8, keep: longest}
+
+    Raises:
+        OperatorMisuse: when a column holds neither text nor chat messages.
+    """
+
+    rule_names = ("near_duplicate",)
+    libraries: ClassVar[tuple[str, ...]] = ("numba", "numpy")
+
+    compared: tuple[str, ...] = Field(
+        alias="columns", min_length=1, description="Columns of text or chat messages, as one text."
+    )
+    roles: tuple[str, ...] = Field(
+        default=("user", "assistant"),
+        min_length=1,
+        description="Whose messages are compared, in columns of chat messages.",
+    )
+    threshold: float = Field(
+        default=0.8, gt=0, le=1, description="Least similarity of rows that are merged, 0 to 1."
+    )
+    recorded_from: float | None = Field(
+        default=None,
+        gt=0,
+        le=1,
+        description="Least similarity of pairs that are stored; default: 0.1 below `threshold`.",
+    )
+    shingles: Literal["words", "characters"] = Field(
+        default="words", description="What a shingle is made of."
+    )
+    size: int = Field(default=5, ge=1, le=64, description="Words or characters of a shingle.")
+    keep: Literal["first", "last", "longest", "highest"] = Field(
+        default="first",
+        description="Which row stays: the `first`, the `last`, the one with most characters, or the "
+        "one with the `highest` value in the column `by`; the first of equals.",
+    )
+    by: str | None = Field(default=None, description="The column of `keep: highest`.")
+    prefer: dict[str, tuple[str, ...]] = Field(
+        default={},
+        max_length=1,
+        description="Before `keep`: a column and its values, best first, such as "
+        "`{source: [manual, forum]}`; other values come last.",
+    )
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if (self.keep == "highest") != (self.by is not None):
+            raise ValueError("`keep: highest`, and only that, needs a column in `by`")
+        if self.recorded_from is not None and self.recorded_from > self.threshold:
+            raise ValueError("`recorded_from` is above `threshold`: merged pairs are always stored")
+        return self
+
+    @property
+    def _least(self) -> float:
+        if self.recorded_from is not None:
+            return self.recorded_from
+        return round(max(self.threshold - 0.1, 0.05), 6)
+
+    def reads(self) -> Sequence[str]:
+        return [*self.compared, *self.prefer, *([self.by] if self.by else [])]
+
+    def columns(self, schema: pl.Schema) -> Mapping[str, pl.Expr]:
+        from dagster_project.operators.kernels.minhash import band_keys, bands_for
+
+        bands, rows = bands_for(self._least)
+        keys = self._text(schema).map_batches(
+            lambda texts: band_keys(texts, self.shingles, self.size, bands, rows),
+            return_dtype=pl.Array(pl.UInt64, bands),
+            is_elementwise=True,
+        )
+        wanted = {"keys": keys}
+        for column, values in self.prefer.items():
+            places = {value: place for place, value in enumerate(values)}
+            wanted["place"] = (
+                pl.col(column).cast(pl.String).replace_strict(places, default=len(places))
+            )
+        if self.keep == "longest":
+            wanted["value"] = pl.sum_horizontal(
+                length(self, schema, name, "characters", "o200k") for name in self.compared
+            )
+        elif self.by:
+            wanted["value"] = pl.col(self.by)
+        return wanted
+
+    def decide(self, relation: pl.DataFrame, fetch: Fetch) -> Decisions:
+        import numpy as np
+
+        from dagster_project.operators.kernels.leaders import buckets_of, find_leaders
+
+        keyed = relation.filter(pl.col("keys").is_not_null())
+        buckets = buckets_of(keyed["keys"].to_numpy())
+        candidates = pl.Series(np.any(buckets >= 0, axis=1))
+        keyed, buckets = keyed.filter(candidates), buckets[candidates.to_numpy()]
+        rows = keyed["row"]
+        if rows.is_empty():
+            return Decisions(removed([], "merged", "near_duplicate"))
+        sets = fetch(rows, self._sets)["sets"]
+        ends = np.concatenate([[0], sets.list.len().cum_sum().to_numpy()]).astype(np.int64)
+        leader, similarity, pairs, similarities = find_leaders(
+            self._order(keyed),
+            buckets,
+            sets.explode(empty_as_null=False).to_numpy(),
+            ends,
+            self.threshold,
+            self._least,
+        )
+        merged, numbers = leader >= 0, rows.to_numpy()
+        shown = pl.Series(np.round(similarity[merged], 6))
+        return Decisions(
+            removed(
+                pl.Series(numbers[merged]),
+                "merged",
+                "near_duplicate",
+                measured=shown.cast(pl.String),
+                threshold=f"< {self.threshold:g}",
+                survivor=pl.Series(numbers[leader[merged]]),
+                similarity=shown,
+            ),
+            pairs=pl.DataFrame(
+                {
+                    "row": numbers[pairs[:, 0]],
+                    "other": numbers[pairs[:, 1]],
+                    "similarity": np.round(similarities, 6),
+                }
+            ),
+        )
+
+    def _order(self, relation: pl.DataFrame):
+        """Positions of the rows, those that should rather stay first."""
+        by, descending = [], []
+        if self.prefer:
+            by.append("place")
+            descending.append(False)
+        if self.keep in ("longest", "highest"):
+            by.append("value")
+            descending.append(True)
+        numbered = relation.with_columns(position=pl.int_range(pl.len(), dtype=pl.Int64))
+        ordered = numbered.sort(
+            [*by, "position"],
+            descending=[*descending, self.keep == "last"],
+            nulls_last=True,
+        )
+        return ordered["position"].to_numpy()
+
+    def _sets(self, schema: pl.Schema) -> Mapping[str, pl.Expr]:
+        from dagster_project.operators.kernels.minhash import shingle_sets
+
+        return {
+            "sets": self._text(schema).map_batches(
+                lambda texts: shingle_sets(texts, self.shingles, self.size),
+                return_dtype=pl.List(pl.UInt32),
+                is_elementwise=True,
+            )
+        }
+
+    def _text(self, schema: pl.Schema) -> pl.Expr:
+        """What is compared of a row, as one text."""
+        parts = [self._part(schema, column) for column in self.compared]
+        return pl.concat_str(parts, separator=SEPARATOR, ignore_nulls=True)
+
+    def _part(self, schema: pl.Schema, column: str) -> pl.Expr:
+        if text_or_messages(self, schema, column) == "text":
+            return pl.col(column)
+        content = pl.element().struct.field("content")
+        if "role" in message_fields(schema[column]):
+            content = pl.when(pl.element().struct.field("role").is_in(self.roles)).then(content)
+        return pl.col(column).list.eval(content).list.join(SEPARATOR, ignore_nulls=True)
