@@ -49,6 +49,7 @@ def add_to(app: typer.Typer) -> None:
     app.command()(check)
     app.command()(schema)
     app.command()(operators)
+    app.command()(whatif)
 
 
 def new(
@@ -187,3 +188,32 @@ def _next_recipe(workspace: Workspace, name: VersionName, previous: str) -> str:
         owners=f"[{', '.join(recipe.owners)}]",
         licence=f"licence: {recipe.licence}\n" if recipe.licence else "",
     )
+
+
+def whatif(
+    version: Annotated[str, typer.Argument(help="dataset/version.")],
+    setting: Annotated[
+        str, typer.Argument(help="step.parameter=value, such as near_duplicates.threshold=0.7.")
+    ],
+    rows: Annotated[int, typer.Option(help="Examples each way.", min=0)] = 3,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """What another threshold would change, from what was measured, without running anything."""
+    from dagster_project.cli.what_if_view import show_what_if
+    from dagster_project.engine.plan import plan
+    from dagster_project.engine.what_if import what_if
+    from dagster_project.recipe.loading import load_recipes
+    from dagster_project.recipe.problems import DeclarationError, no_such
+    from dagster_project.warehouse.store import Store
+
+    workspace = Workspace.find()
+    recipes, name = load_recipes(workspace), VersionName.parse(version)
+    if str(name) in recipes.problems:
+        raise DeclarationError(recipes.problems[str(name)])
+    if name not in recipes.versions:
+        raise SeedbedError(no_such("version", str(name), map(str, recipes.versions)))
+    found = what_if(plan(recipes.versions[name]), Store(workspace.store), setting, rows)
+    if as_json:
+        print_json(found)
+    else:
+        show_what_if(found)

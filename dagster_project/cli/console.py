@@ -21,7 +21,11 @@ console = Console(
     highlight=False,
     width=None if sys.stdout.isatty() or "COLUMNS" in os.environ else PIPED_WIDTH,
 )
-errors = Console(stderr=True, highlight=False)
+errors = Console(
+    stderr=True,
+    highlight=False,
+    width=None if sys.stderr.isatty() or "COLUMNS" in os.environ else PIPED_WIDTH,
+)
 
 
 def print_json(value: Any) -> None:

@@ -170,6 +170,14 @@ class RelationOperator(Operator):
     rule_names: ClassVar[tuple[str, ...]] = ()
     """Names of the rules that its decisions may give for removing a row."""
 
+    least_similarity: ClassVar[str | None] = None
+    """The field that says how alike the rows of a pair must be for the first to be merged into the
+    second, where the operator decides by nothing but the pairs it tells."""
+
+    def pairs_told_from(self) -> float:
+        """Least similarity of the pairs it tells, where it tells any."""
+        return 1.0
+
     def columns(self, schema: pl.Schema) -> Mapping[str, pl.Expr]:
         """The narrow columns it wants to see, computed batch by batch."""
         raise NotImplementedError

@@ -46,6 +46,7 @@ class DeduplicateNear(RelationOperator):
     """
 
     rule_names = ("near_duplicate",)
+    least_similarity = "threshold"
     libraries: ClassVar[tuple[str, ...]] = ("numba", "numpy")
 
     compared: tuple[str, ...] = Field(
@@ -90,8 +91,7 @@ class DeduplicateNear(RelationOperator):
             raise ValueError("`recorded_from` is above `threshold`: merged pairs are always stored")
         return self
 
-    @property
-    def _least(self) -> float:
+    def pairs_told_from(self) -> float:
         if self.recorded_from is not None:
             return self.recorded_from
         return round(max(self.threshold - 0.1, 0.05), 6)
@@ -102,7 +102,7 @@ class DeduplicateNear(RelationOperator):
     def columns(self, schema: pl.Schema) -> Mapping[str, pl.Expr]:
         from dagster_project.operators.kernels.minhash import band_keys, bands_for
 
-        bands, rows = bands_for(self._least)
+        bands, rows = bands_for(self.pairs_told_from())
         keys = self._text(schema).map_batches(
             lambda texts: band_keys(texts, self.shingles, self.size, bands, rows),
             return_dtype=pl.Array(pl.UInt64, bands),
@@ -142,7 +142,7 @@ class DeduplicateNear(RelationOperator):
             sets.explode(empty_as_null=False).to_numpy(),
             ends,
             self.threshold,
-            self._least,
+            self.pairs_told_from(),
         )
         merged, numbers = leader >= 0, rows.to_numpy()
         shown = pl.Series(np.round(similarity[merged], 6))

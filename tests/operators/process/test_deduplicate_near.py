@@ -11,10 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dagster_project.errors import SeedbedError
-from dagster_project.operators.process.deduplicate_near import DeduplicateNear
 from dagster_project.operators.kernels.leaders import MOST_LEADERS
 from dagster_project.operators.kernels.minhash import bands_for, shingle_sets
 from dagster_project.operators.kernels.shingles import ALONE, INSIDE, SEPARATOR, code_points
+from dagster_project.operators.process.deduplicate_near import DeduplicateNear
 
 WORDS = [f"word{number}" for number in range(400)]
 MESSAGES = pl.List(pl.Struct({"role": pl.String, "content": pl.String}))
