@@ -29,19 +29,33 @@ class Measured:
     printed: dict
 
 
-def measure(arguments: Sequence[str], environment: dict[str, str] | None = None) -> Measured:
-    """Run `python arguments…` once, in a child that waits for all of its own children."""
+def measure(
+    arguments: Sequence[str],
+    environment: dict[str, str] | None = None,
+    python: str | None = None,
+) -> Measured:
+    """Run `python arguments…` once, in a child that waits for all of its own children.
+
+    Args:
+        arguments: of the interpreter.
+        environment: variables to add.
+        python: the interpreter; None for this one.
+    """
     script = (
-        "import json,resource,subprocess,sys,time\n"
+        "import ctypes,json,os,resource,subprocess,sys,time\n"
+        "ctypes.CDLL(None).prctl(36,1,0,0,0)\n"  # adopt orphans, such as a fork server
         "start=time.perf_counter()\n"
         "done=subprocess.run([sys.executable,*sys.argv[1:]],stdout=subprocess.PIPE,text=True)\n"
+        "try:\n"
+        "    while True: os.wait()\n"
+        "except ChildProcessError: pass\n"
         "used=resource.getrusage(resource.RUSAGE_CHILDREN)\n"
         "lines=done.stdout.strip().splitlines() or ['{}']\n"
         "print(json.dumps([used.ru_utime+used.ru_stime,time.perf_counter()-start,"
         "used.ru_maxrss/1024,lines[-1],done.returncode]))\n"
     )
     done = subprocess.run(
-        [sys.executable, "-c", script, *arguments],
+        [python or sys.executable, "-c", script, *arguments],
         stdout=subprocess.PIPE,
         text=True,
         check=True,

@@ -46,16 +46,40 @@ CASES: dict[str, list[dict[str, Any]]] = {
         {"columns": ["messages", "text"], "keep": "longest"},
     ],
     "detect_language": [{"column": "text"}],
+    "filter_answer_language": [{}, {"column": "text", "prompt": "text", "exempt": None}],
+    "filter_assistant_phrases": [{}, {"column": "text", "more_refusals": ["the quick"]}],
+    "filter_broken_markup": [{}, {"column": "text", "tags": ["p"]}],
+    "filter_c4": [{"column": "text"}, {"column": "text", "min_sentences": None, "line_words": 1}],
+    "filter_chat_structure": [{}, {"roles": None, "min_turns": None, "max_turns": 1}],
+    "filter_copied_prompt": [
+        {"min_echo_words": 1, "min_words": 3},
+        {"column": "text", "prompt": "text", "max_echoes": None, "min_words": 3},
+    ],
+    "filter_fineweb": [{"column": "text"}],
+    "filter_gopher_quality": [{"column": "text"}, {"column": "text", "min_words": 1}],
+    "filter_gopher_repetition": [
+        {"column": "text"},
+        {"column": "text", "max_top_ngram_characters": None},
+    ],
     "filter_language": [{"column": "text", "keep": ["en"]}],
     "filter_length": [{"column": "text", "min_words": 1, "max_characters": 9, "min_tokens": 1}],
+    "filter_repeated_sentences": [
+        {"min_words": 1, "min_sentences": 2},
+        {"column": "text", "max_share": 0},
+    ],
     "filter_rows": [{"keep": "n > 1 OR text IS NULL"}],
     "filter_text": [{"column": "text", "pattern": "[ab]+", "keep": "matching"}],
+    "filter_truncated": [{"min_words": 1}, {"column": "text", "min_words": 1}],
     "map_columns": [
         {"rename": {"n": "m"}, "add": {"twice": "text || text"}, "drop": ["messages"]},
         {"cast": {"text": "int"}},
     ],
     "measure_length": [{"column": "messages"}],
     "normalize_text": [{"columns": ["text", "messages"], "whitespace": "collapse"}],
+    "redact_pii": [
+        {"columns": ["text", "messages"], "replacement": "consistent", "max_found": 1},
+        {"columns": ["messages"], "kinds": ["email", "phone"]},
+    ],
     "sort_rows": [{"by": ["text", "n"], "descending": True}],
     "split_text": [{"column": "text", "at": "line"}, {"column": "text", "max_characters": 2}],
     "strip_html": [{"columns": ["text"]}],
@@ -67,6 +91,7 @@ TEXTS = st.one_of(
     st.none(),
     st.text("ab \n\t<p>&#*`é漢\u0301\u202e\x00", max_size=12),
     st.sampled_from(["", "a", "A ", "12", "the quick brown fox jumps over the lazy dog"]),
+    st.just("mail a@acme.io, b@acme.io or +49 30 901820"),
 )
 MESSAGES = st.one_of(
     st.none(),

@@ -84,12 +84,12 @@ class _Detection:
         self.lock = Lock()
 
     def __call__(self, texts: pl.Series) -> pl.Series:
-        with self.lock:
-            distinct = texts.unique().drop_nulls()
-            for text in distinct:
+        distinct = texts.unique().drop_nulls()
+        with self.lock:  # nothing of Polars in here: its threads may be waiting for the lock
+            for text in distinct.to_list():
                 if text not in self.known:
                     self.known[text] = _detect(text)
-            found = [self.known[text] for text in distinct]
+            found = [self.known[text] for text in distinct.to_list()]
         languages = pl.DataFrame(found, schema=DETECTED.to_schema(), orient="row")
         known = pl.DataFrame({"text": distinct, "found": languages.to_struct()})
         return texts.to_frame("text").join(known, on="text", how="left", maintain_order="left")[

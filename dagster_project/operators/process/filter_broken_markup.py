@@ -1,0 +1,144 @@
+"""Keep rows without stray special tokens, torn tags and open code fences."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+
+import polars as pl
+from pydantic import Field, field_validator
+
+from dagster_project.operators.base import RowOperator, Rule
+from dagster_project.operators.process.chat_turns import turns
+from dagster_project.operators.process.column_kinds import text_or_messages
+from dagster_project.operators.process.markdown_code import FENCED, INLINE
+
+SPECIAL_TOKENS = (
+    r"<\|[\w/.:-]{1,40}\|>"  # <|im_start|>, <|endoftext|>, <|eot_id|>, <|assistant|>
+    r"|<｜[^<>\s]{1,40}｜>"  # DeepSeek's, with wide bars
+    r"|\[/?(?:INST|SYSTEM_PROMPT|AVAILABLE_TOOLS|TOOL_CALLS|TOOL_RESULTS)\]|<</?SYS>>"
+    r"|<(?:start|end)_of_turn>|<(?:bos|eos|pad|unk)>|<extra_id_\d+>|<0x[0-9A-F]{2}>"
+    r"|(?m:^)[ \t]*###[ \t]*(?:Human|Assistant|User|System|Instruction|Response)[ \t]*:"
+)
+"""Special tokens, and the headings that served as such, of Llama, Mistral, Gemma, Qwen, Phi,
+DeepSeek, T5, Alpaca and Vicuna."""
+
+BOS, EOS = r"<s>", r"</s>"
+
+BLOCK = r"(?m:^)[ \t>]*````+(?s:.*?)\n[ \t>]*````+[ \t]*(?m:$)"
+"""A block between fences of four or more backticks, which may hold shorter ones."""
+
+FENCE = r"(?m:^)[ \t>]*(?:(?:[-*+]|\d+[.)])[ \t]+)?```+[^`\n]*(?m:$)"
+"""A line that opens or closes a block of code, perhaps in a list or a quotation."""
+
+TAGS = (
+    "think",
+    "thinking",
+    "thought",
+    "reasoning",
+    "reflection",
+    "scratchpad",
+    "answer",
+    "tool_call",
+    "tool_response",
+    "tool_result",
+    "function_call",
+    "function_calls",
+)
+
+
+class FilterBrokenMarkup(RowOperator):
+    """Keeps rows without stray special tokens, torn tags and open code fences.
+
+    Three rules, each on an annotation of its own:
+
+    | rule, annotation | counts |
+    |---|---|
+    | `stray_tokens` | special tokens of chat templates and tokenizers, in messages of any role |
+    | `unpaired_tags` | tags without counterpart or in the wrong order, in the assistant's turns |
+    | `open_fences` | the assistant's turns with an odd number of lines that begin with three \
+backticks |
+
+    Special tokens are such as `<|im_start|>`, `<|eot_id|>`, `[INST]`, `<end_of_turn>`, and
+    `### Human:` at the beginning of a line; unpaired tags are a `<think>` that is never closed, or
+    a `</tool_call>` that nothing opened.
+
+    `<s>` and `</s>` also strike text through in HTML, so that only those without counterpart count
+    as stray. What stands in Markdown code is left alone by the first two rules: who writes about
+    tokens puts them there. A template that puts `<think>` into the prompt leaves an unpaired
+    `</think>` in every answer; leave `think` out of `tags` for such data.
+
+    A column of text holds one answer a row; null is removed.
+
+    Example:
+        - filter_broken_markup: {column: messages, tags: [think, tool_call]}
+
+    Raises:
+        OperatorMisuse: when the column holds neither text nor chat messages with roles.
+    """
+
+    column: str = Field(default="messages", description="A column of chat messages or of answers.")
+    max_stray_tokens: int | None = Field(
+        default=0, ge=0, description="Most special tokens; null for no such rule."
+    )
+    max_unpaired_tags: int | None = Field(
+        default=0, ge=0, description="Most tags without counterpart; null for no such rule."
+    )
+    max_open_fences: int | None = Field(
+        default=0, ge=0, description="Most turns with an open fence; null for no such rule."
+    )
+    tags: tuple[str, ...] = Field(
+        default=TAGS, description="Names of tags that must come in pairs, without brackets."
+    )
+    prefix: str = Field(default="", description="Put before the names of the annotations.")
+
+    @field_validator("tags")
+    @classmethod
+    def _tags(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for tag in value:
+            if not re.fullmatch(r"[\w:.-]+", tag):
+                raise ValueError(f"{tag!r} is no name of a tag; write `think` for `<think>`")
+        return value
+
+    def reads(self) -> Sequence[str]:
+        return [self.column]
+
+    def annotations(self, schema: pl.Schema) -> Mapping[str, pl.Expr]:
+        said = answers = turns(self, schema, self.column, "assistant")
+        if text_or_messages(self, schema, self.column) == "messages":
+            said = pl.col(self.column).list.eval(pl.element().struct.field("content"))
+        prose = pl.element().str.replace_all(FENCED, "\n").str.replace_all(INLINE, "`")
+        strikes = prose.str.count_matches(BOS).cast(pl.Int64) - prose.str.count_matches(EOS)
+        stray = prose.str.count_matches(SPECIAL_TOKENS) + strikes.abs()
+        unpaired = pl.sum_horizontal(pl.lit(0), *(_unpaired(prose, tag) for tag in self.tags))
+        fences = pl.element().str.replace_all(BLOCK, "\n").str.count_matches(FENCE)
+        measured = {
+            "stray_tokens": said.list.eval(stray),
+            "unpaired_tags": answers.list.eval(unpaired),
+            "open_fences": answers.list.eval(fences % 2),
+        }
+        return {
+            f"{self.prefix}{name}": measured[name].list.sum().cast(pl.Int64)
+            for name in self._bounds()
+        }
+
+    def rules(self, schema: pl.Schema) -> Sequence[Rule]:
+        return [
+            Rule(name, pl.col(self.prefix + name) <= most, pl.col(self.prefix + name), f"<= {most}")
+            for name, most in self._bounds().items()
+        ]
+
+    def _bounds(self) -> dict[str, int]:
+        """The rules that are switched on, with their bounds."""
+        bounds = {
+            "stray_tokens": self.max_stray_tokens,
+            "unpaired_tags": self.max_unpaired_tags,
+            "open_fences": self.max_open_fences,
+        }
+        return {name: most for name, most in bounds.items() if most is not None}
+
+
+def _unpaired(text: pl.Expr, tag: str) -> pl.Expr:
+    """How many tags of a text are left when pairs are taken away."""
+    tags = text.str.extract_all(f"</?{re.escape(tag)}>").list.join("")
+    return tags.str.replace_all(f"<{tag}></{tag}>", "", literal=True).str.count_matches("<")
