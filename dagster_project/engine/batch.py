@@ -55,9 +55,26 @@ PAIRS = pl.Schema(
         "other_row_id": pl.Int64,
         "other_ordinal": pl.UInt32,
         "similarity": pl.Float64,
+        "matched": pl.String,
     }
 )
 """Rows that a step found alike, as in the snapshot's `pairs`."""
+
+CUTS = pl.Schema(
+    {
+        "step": pl.UInt16,
+        "parent_input": pl.UInt16,
+        "parent_row_id": pl.Int64,
+        "ordinal": pl.UInt32,
+        "column_name": pl.String,
+        "start": pl.UInt32,
+        "length": pl.UInt32,
+        "other_input": pl.UInt16,
+        "other_row_id": pl.Int64,
+        "other_ordinal": pl.UInt32,
+    }
+)
+"""What a step cut out of texts, as in the snapshot's `cuts`."""
 
 
 @dataclass(frozen=True)

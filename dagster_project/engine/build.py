@@ -22,8 +22,15 @@ from dagster_project.engine.batch import (
 )
 from dagster_project.engine.chunk import Chunk
 from dagster_project.engine.column_lineage import column_lineage
-from dagster_project.engine.inputs import OpenInput, Progress, open_inputs, trial_rows
+from dagster_project.engine.inputs import (
+    OpenInput,
+    Progress,
+    open_inputs,
+    open_references,
+    trial_rows,
+)
 from dagster_project.engine.plan import Plan, PlannedStep, RunStopped, Stage
+from dagster_project.engine.references import ready
 from dagster_project.engine.relation_stage import run_relation_step
 from dagster_project.engine.reorder import reorder
 from dagster_project.engine.row_stage import run_steps
@@ -44,12 +51,14 @@ class Prepared:
     Attributes:
         plan: what to do.
         inputs: open and, where external, landed.
-        build_id: identity of the recipe and the contents of its inputs.
+        references: what rows are compared with, open.
+        build_id: identity of the recipe and the contents of its inputs, references and files.
         sample: rows of each input for a trial; None for all.
     """
 
     plan: Plan
     inputs: Sequence[OpenInput]
+    references: Sequence[OpenInput]
     build_id: str
     sample: int | None = None
 
@@ -62,14 +71,18 @@ def prepare(
     sample: int | None = None,
     say: Progress = lambda _: None,
 ) -> Prepared:
-    """Open the inputs of a plan.
+    """Open the inputs and references of a plan.
 
     Raises:
         SeedbedError: when an input is missing or cannot be read.
     """
     inputs = open_inputs(plan, workspace, store, say)
-    contents = [[opened.name, opened.reference.content_id] for opened in inputs]
-    return Prepared(plan, inputs, digest([plan.recipe_id, contents]), sample)
+    references = open_references(plan, workspace, store, say)
+    plan = ready(plan, references, workspace)
+    contents = [[read.name, read.reference.content_id] for read in (*inputs, *references)]
+    files = sorted({file for step in plan.steps for file in step.files})
+    build_id = digest([plan.recipe_id, contents, files])
+    return Prepared(plan, inputs, references, build_id, sample)
 
 
 @contextmanager
@@ -230,6 +243,7 @@ class _Run:
         self._removed(result.removed)
         self._scores(result.scores)
         self._append("pairs", result.pairs)
+        self._append("cuts", result.cuts)
         if result.order is not None and result.chunks:
             return reorder(result.chunks, result.order, self.store)
         return result.chunks
@@ -350,6 +364,9 @@ class _Run:
             seen = {"row_count": self.input_rows[opened.number]}  # of a trial, those it drew
             snapshot.append_records("inputs", [opened.record | seen])
             snapshot.append_records("input_files", opened.files)
+        for reference in self.prepared.references:
+            snapshot.append_records("reference_inputs", [reference.record])
+            snapshot.append_records("input_files", reference.files)
 
 
 def _stage_key(

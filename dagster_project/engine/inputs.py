@@ -67,7 +67,7 @@ class OpenInput:
     """An input, ready to be read.
 
     Attributes:
-        number: its position in the recipe.
+        number: its position in the recipe; references come after inputs.
         name: as in the recipe.
         schema: its columns.
         chunks: its readable rows.
@@ -103,6 +103,21 @@ def open_inputs(plan: Plan, workspace: Workspace, store: Store, say: Progress) -
     ]
 
 
+def open_references(
+    plan: Plan, workspace: Workspace, store: Store, say: Progress
+) -> list[OpenInput]:
+    """Open all references of a plan, in order; numbered after the inputs.
+
+    Raises:
+        RunStopped, InputError: as for inputs.
+    """
+    recipe = plan.declared.recipe
+    return [
+        _open(plan, number, name, source, workspace, store, say)
+        for number, (name, source) in enumerate(recipe.references.items(), len(recipe.inputs))
+    ]
+
+
 def _open(
     plan: Plan,
     number: int,
@@ -129,7 +144,7 @@ def _open_version(
     manifest = current(store, upstream)
     if manifest is None:
         raise RunStopped(
-            f"{plan.name}: input {name} is {upstream}, which has no published snapshot yet; "
+            f"{plan.name}: {name} is {upstream}, which has no published snapshot yet; "
             f"materialize {upstream} first"
         )
     connection = open_snapshot(store, upstream, manifest.snapshot_id)

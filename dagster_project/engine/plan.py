@@ -18,7 +18,7 @@ from dagster_project.operators.registry import (
     operators_beside,
 )
 from dagster_project.recipe.loading import DeclaredVersion
-from dagster_project.recipe.model import PythonInput, Step
+from dagster_project.recipe.model import Input, PythonInput, Step
 from dagster_project.recipe.problems import DeclarationError, Problem
 from dagster_project.recipe.validation import problems_of
 from dagster_project.workspace import VersionName
@@ -35,6 +35,16 @@ class RunStopped(SeedbedError):
 
 
 @dataclass(frozen=True)
+class Compared:
+    """A reference that a step compares rows with: its name, its number in the snapshot, and the
+    identity of its rows."""
+
+    name: str
+    number: int
+    content_id: str
+
+
+@dataclass(frozen=True)
 class PlannedStep:
     """One step with its operator.
 
@@ -44,6 +54,8 @@ class PlannedStep:
         operator: with its parameters.
         input: the input whose rows it sees; None for the joined rows.
         code_hash: of the operator's code.
+        compared: the references that it compares rows with, once they are open.
+        files: sha256 of the files that it reads, by path, once they are found.
     """
 
     number: int
@@ -51,6 +63,8 @@ class PlannedStep:
     operator: Operator
     input: str | None
     code_hash: str
+    compared: tuple[Compared, ...] = ()
+    files: tuple[tuple[str, str], ...] = ()
 
     @property
     def identity(self) -> dict:
@@ -61,6 +75,8 @@ class PlannedStep:
             "parameters": self.operator.model_dump(mode="json"),
             "code": self.code_hash,
             "libraries": library_versions(("polars", *self.operator.libraries)),
+            "compared": [[each.name, each.number, each.content_id] for each in self.compared],
+            "files": self.files,
         }
 
 
@@ -131,12 +147,17 @@ def plan(declared: DeclaredVersion) -> Plan:
                         "recipe's own `steps`, or in a version of its own",
                     )
                 )
-        if isinstance(source, PythonInput):
-            path = _python_file(declared, source)
-            if not path.is_file():
-                problems.append(
-                    declared.problem(("inputs", name, "python"), "no such file", found=str(path))
-                )
+    for section, sources in (
+        ("inputs", declared.recipe.inputs),
+        ("references", declared.recipe.references),
+    ):
+        for name, source in sources.items():
+            if isinstance(source, PythonInput):
+                path = _python_file(declared, source)
+                if not path.is_file():
+                    problems.append(
+                        declared.problem((section, name, "python"), "no such file", found=str(path))
+                    )
     joined = resolver.resolve(declared.recipe.steps, ("steps",), None)
     if resolver.number > MAX_STEPS:
         problems.append(
@@ -195,6 +216,18 @@ class _Resolver:
                 below = step.operator if short else "parameters"
                 self.problems += problems_of(error, kind, source, (*at, below))
             return None
+        for reference in operator.references():
+            if reference not in self.declared.recipe.references:
+                known = list(self.declared.recipe.references)
+                self.problems.append(
+                    self.declared.problem(
+                        at,
+                        "compares rows with a reference that the recipe does not have; `references`, "
+                        "beside `inputs`, says what it is",
+                        found=reference,
+                        allowed=known,
+                    )
+                )
         name = step.name or self._free_name(step.operator)
         if name in self.names:
             self.problems.append(self.declared.problem((*at, "name"), "is used twice", found=name))
@@ -230,17 +263,24 @@ def _recipe_id(
     joined: tuple[PlannedStep, ...],
 ) -> str:
     recipe = declared.recipe
-    inputs = []
-    for name, source in recipe.inputs.items():
-        identity = source.model_dump(mode="json", exclude={"steps", "licence"})
+
+    def identity(source: Input) -> dict:
+        known = source.model_dump(mode="json", exclude={"steps", "licence"})
         if isinstance(source, PythonInput):
-            identity["code"] = code_digest(_python_file(declared, source))
-        inputs.append([name, identity, [step.identity for step in input_steps[name]]])
+            known["code"] = code_digest(_python_file(declared, source))
+        return known
+
+    inputs = [
+        [name, identity(source), [step.identity for step in input_steps[name]]]
+        for name, source in recipe.inputs.items()
+    ]
+    references = [[name, identity(source)] for name, source in recipe.references.items()]
     return digest(
         {
             "semantics": SEMANTICS,
             "libraries": library_versions(("polars", "duckdb", "pyarrow")),
             "inputs": inputs,
+            "references": references,
             "steps": [step.identity for step in joined],
             "budget": recipe.budget.model_dump(mode="json") if recipe.budget else None,
         }

@@ -14,6 +14,7 @@ import polars as pl
 from dagster_project.engine.accounts import RuleCount, StepCount
 from dagster_project.engine.batch import (
     CHANGED,
+    CUTS,
     INPUT,
     KEY,
     ORDINAL,
@@ -24,14 +25,17 @@ from dagster_project.engine.batch import (
     user_schema,
 )
 from dagster_project.engine.chunk import Chunk, frame_digest
+from dagster_project.engine.cutting import without
 from dagster_project.engine.plan import PlannedStep
 from dagster_project.engine.row_stage import check_reads
 from dagster_project.identity import digest
 from dagster_project.operators.base import (
+    CUTS_SCHEMA,
     PAIRS_SCHEMA,
     REMOVED_SCHEMA,
     Decisions,
     RelationOperator,
+    completed,
 )
 from dagster_project.warehouse.snapshot import NotConserved
 
@@ -45,6 +49,7 @@ class RelationResult:
         removed: `DISPOSITIONS` of the others.
         scores: key and annotation columns of the others.
         pairs: `PAIRS` of rows that were found alike.
+        cuts: `CUTS` that were made in texts.
         order: positions of the rows that stay, over the chunks' rows, in their new order; None
             when the order stays.
         count: the step's books.
@@ -54,6 +59,7 @@ class RelationResult:
     removed: pl.DataFrame
     scores: pl.DataFrame
     pairs: pl.DataFrame
+    cuts: pl.DataFrame
     order: pl.Series | None
     count: StepCount
 
@@ -74,21 +80,24 @@ def run_relation_step(
     decisions = operator.decide(relation, _Fetch(chunks))
     gone = _proven(decisions, relation.height, operator, step)
     stays = relation["row"].filter(~relation["row"].is_in(gone["row"].implode()))
+    cuts = _proven_cuts(decisions, stays, operator, step)
     removed = _dispositions(gone, keys, step)
     parts, lost, start = [], [], 0
     for chunk in chunks:
         verdict = _verdict(relation.select("row").slice(start, chunk.rows), gone, decisions)
-        parts.append(_decided(chunk, verdict, step, changes=decisions.columns is not None))
+        own = cuts.filter(pl.col("row").is_between(start, start + chunk.rows, closed="left"))
+        own = own.with_columns((pl.col("row") - start).cast(pl.UInt32))
+        parts.append(_decided(chunk, verdict, own, step, gains=decisions.columns is not None))
         if annotations and not verdict["stays"].all():
             gained = chunk.load().with_columns(verdict.get_columns())
             lost.append(scores_of(gained.filter(~pl.col("stays")), annotations))
         start += chunk.rows
-    added = decisions.columns.columns[1:] if decisions.columns is not None else []
+    changed = stays.len() if decisions.columns is not None else cuts["row"].n_unique()
     merged = gone.filter(pl.col("disposition") == "merged").height
     count = StepCount(
         rows_in=relation.height,
-        kept=0 if added else stays.len(),
-        changed=stays.len() if added else 0,
+        kept=stays.len() - changed,
+        changed=changed,
         merged=merged,
         dropped=gone.height - merged,
         rows_out=stays.len(),
@@ -111,6 +120,7 @@ def run_relation_step(
         removed,
         scores,
         _pairs(decisions, keys, step),
+        _cuts(cuts, keys, step),
         _new_order(decisions, stays, step),
         count,
     )
@@ -155,11 +165,10 @@ def _narrow(
 def _proven(
     decisions: Decisions, rows: int, operator: RelationOperator, step: PlannedStep
 ) -> pl.DataFrame:
-    gone = decisions.removed.select(list(REMOVED_SCHEMA)).cast(REMOVED_SCHEMA).sort("row")
+    gone = completed(decisions.removed, REMOVED_SCHEMA).sort("row")
 
     def lie(what: str) -> NotConserved:
-        name = operator.operator_name()
-        return NotConserved(f"step {step.name}: operator {name} {what}; nothing is published")
+        return _lie(operator, step, what)
 
     if gone["row"].is_duplicated().any():
         raise lie("decided twice about one row")
@@ -177,9 +186,34 @@ def _proven(
     merged = gone.filter(pl.col("disposition") == "merged")
     if merged["survivor"].null_count():
         raise lie("merged a row into none")
-    if merged["survivor"].is_in(gone["row"].implode()).any() or (merged["survivor"] >= rows).any():
+    here = merged.filter(pl.col("reference").is_null())["survivor"]
+    if here.is_in(gone["row"].implode()).any() or (here >= rows).any():
         raise lie("merged a row into one that does not stay")
+    compared = [reference.name for reference in step.compared]
+    if not gone["reference"].drop_nulls().is_in(compared).all():
+        raise lie("merged a row into one of a reference that it does not compare with")
     return gone
+
+
+def _proven_cuts(
+    decisions: Decisions, stays: pl.Series, operator: RelationOperator, step: PlannedStep
+) -> pl.DataFrame:
+    if decisions.cuts is None:
+        return pl.DataFrame(schema=CUTS_SCHEMA)
+    cuts = completed(decisions.cuts, CUTS_SCHEMA)
+    before = cuts.shift(1)
+    same = (cuts["row"] == before["row"]) & (cuts["column"] == before["column"])
+    overlap = same & (cuts["start"] < before["start"] + before["length"])
+    if not cuts["row"].is_in(stays.implode()).all():
+        raise _lie(operator, step, "cut the text of a row that does not stay")
+    if overlap.any():
+        raise _lie(operator, step, "cut the same text twice")
+    return cuts
+
+
+def _lie(operator: RelationOperator, step: PlannedStep, what: str) -> NotConserved:
+    name = operator.operator_name()
+    return NotConserved(f"step {step.name}: operator {name} {what}; nothing is published")
 
 
 def _verdict(span: pl.DataFrame, gone: pl.DataFrame, decisions: Decisions) -> pl.DataFrame:
@@ -192,35 +226,34 @@ def _verdict(span: pl.DataFrame, gone: pl.DataFrame, decisions: Decisions) -> pl
     return verdict.sort("row").drop("row")
 
 
-def _decided(chunk: Chunk, verdict: pl.DataFrame, step: PlannedStep, *, changes: bool) -> Chunk:
-    """The chunk without the rows that go, with the columns that the others gain."""
-    if verdict["stays"].all() and verdict.width == 1:
+def _decided(
+    chunk: Chunk, verdict: pl.DataFrame, cuts: pl.DataFrame, step: PlannedStep, *, gains: bool
+) -> Chunk:
+    """The chunk without the rows that go and the text that is cut, with the columns that rows gain."""
+    if verdict["stays"].all() and verdict.width == 1 and cuts.is_empty():
         return chunk
+    bit = pl.lit(1 << step.number, pl.UInt64)
 
     def load() -> pl.DataFrame:
-        batch = chunk.load().with_columns(verdict.get_columns()).filter("stays").drop("stays")
-        if changes:
-            bit = pl.lit(1 << step.number, pl.UInt64)
-            batch = batch.with_columns((pl.col(CHANGED) | bit).alias(CHANGED))
-        return batch
+        batch = chunk.load()
+        changed = pl.lit(gains)
+        if cuts.height:
+            texts = [without(batch[name], own) for (name,), own in cuts.group_by("column")]
+            rows = pl.int_range(pl.len(), dtype=pl.UInt32)
+            batch = batch.with_columns(texts)
+            changed = changed | rows.is_in(cuts["row"].unique().implode())
+        batch = batch.with_columns(pl.when(changed).then(pl.col(CHANGED) | bit).otherwise(CHANGED))
+        return batch.with_columns(verdict.get_columns()).filter("stays").drop("stays")
 
-    key = digest([chunk.key, frame_digest(verdict)])
+    key = digest([chunk.key, frame_digest(verdict), frame_digest(cuts)])
     return Chunk(key, chunk.input, int(verdict["stays"].sum()), load)
 
 
 def _dispositions(gone: pl.DataFrame, keys: pl.DataFrame, step: PlannedStep) -> pl.DataFrame:
-    who = keys[gone["row"]]
-    survivors = keys.with_row_index("survivor").cast({"survivor": pl.UInt64})
-    rows = pl.concat([who, gone], how="horizontal").join(
-        survivors.select(
-            "survivor",
-            pl.col(INPUT).alias("__survivor_input"),
-            pl.col(PARENT).alias("__survivor_parent"),
-            pl.col(ORDINAL).alias("__survivor_ordinal"),
-        ),
-        on="survivor",
-        how="left",
-        maintain_order="left",
+    survivors = _others(keys, gone["survivor"], gone["reference"], step)
+    rows = keys[gone["row"]].with_columns(
+        *gone.select("rule", "measured", "threshold", "similarity").get_columns(),
+        *(own.alias(f"__survivor{own.name}") for own in survivors.get_columns()),
     )
     frame = dispositions(
         rows,
@@ -229,28 +262,58 @@ def _dispositions(gone: pl.DataFrame, keys: pl.DataFrame, step: PlannedStep) -> 
         rule=pl.col("rule"),
         measured=pl.col("measured"),
         threshold=pl.col("threshold"),
-        survivor_input=pl.col("__survivor_input"),
-        survivor_row_id=pl.col("__survivor_parent"),
-        survivor_ordinal=pl.col("__survivor_ordinal"),
+        survivor_input=pl.col(f"__survivor{INPUT}"),
+        survivor_row_id=pl.col(f"__survivor{PARENT}"),
+        survivor_ordinal=pl.col(f"__survivor{ORDINAL}"),
         similarity=pl.col("similarity"),
     )
-    return frame.with_columns(rows["disposition"])
+    return frame.with_columns(gone["disposition"])
+
+
+def _others(keys: pl.DataFrame, other: pl.Series, of: pl.Series, step: PlannedStep) -> pl.DataFrame:
+    """Who other rows are: of the relation, or, where `of` names one, of a reference."""
+    numbers = {each.name: each.number for each in step.compared}
+    here = keys.select(pl.all().gather(pl.select(pl.when(of.is_null()).then(other)).to_series()))
+    elsewhere = [
+        of.replace_strict(numbers, return_dtype=pl.UInt16, default=None),
+        other.cast(pl.Int64),
+        pl.repeat(0, len(other), dtype=pl.UInt32, eager=True),
+    ]
+    return pl.DataFrame(
+        [
+            pl.select(pl.when(of.is_null()).then(own).otherwise(theirs).alias(name)).to_series()
+            for name, own, theirs in zip(KEY, here.get_columns(), elsewhere, strict=True)
+        ]
+    )
 
 
 def _pairs(decisions: Decisions, keys: pl.DataFrame, step: PlannedStep) -> pl.DataFrame:
     """Who the rows of the pairs are."""
     if decisions.pairs is None:
         return pl.DataFrame(schema=PAIRS)
-    pairs = decisions.pairs.select(list(PAIRS_SCHEMA)).cast(PAIRS_SCHEMA)
-    one, other = keys[pairs["row"]], keys[pairs["other"]]
+    pairs = completed(decisions.pairs, PAIRS_SCHEMA)
     return pl.DataFrame(
         [
             pl.repeat(step.number, pairs.height, dtype=pl.UInt16, eager=True),
-            *one.get_columns(),
-            *other.get_columns(),
+            *keys[pairs["row"]].get_columns(),
+            *_others(keys, pairs["other"], pairs["reference"], step).get_columns(),
             pairs["similarity"],
+            pairs["matched"],
         ],
         schema=PAIRS,
+    )
+
+
+def _cuts(cuts: pl.DataFrame, keys: pl.DataFrame, step: PlannedStep) -> pl.DataFrame:
+    """Who the rows of the cuts are."""
+    return pl.DataFrame(
+        [
+            pl.repeat(step.number, cuts.height, dtype=pl.UInt16, eager=True),
+            *keys[cuts["row"]].get_columns(),
+            *cuts.select("column", "start", "length").get_columns(),
+            *keys[cuts["other"]].get_columns(),
+        ],
+        schema=CUTS,
     )
 
 

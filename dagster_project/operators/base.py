@@ -20,7 +20,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import polars as pl
 from pydantic import BaseModel, ConfigDict
@@ -86,6 +86,25 @@ class Operator(BaseModel):
         """The columns it needs. A recipe in which one is missing is refused before it runs."""
         return ()
 
+    def references(self) -> Mapping[str, Sequence[str]]:
+        """The recipe's references that it compares rows with, and the columns it needs of each."""
+        return {}
+
+    def files(self) -> Sequence[str]:
+        """The files it needs, such as models: paths relative to the workspace. Their contents are part
+        of what is built."""
+        return ()
+
+    def prepared(self, references: Mapping[str, pl.DataFrame], files: Mapping[str, Path]) -> Self:
+        """It, ready to run.
+
+        Args:
+            references: rows of each of `references()`: their number there, `row` (Int64), and the
+                columns asked for.
+            files: where each of `files()` is.
+        """
+        return self
+
 
 class RowOperator(Operator):
     """Stateless over a batch: measures, then edits, then removes by rules.
@@ -130,11 +149,13 @@ class Decisions:
 
     Attributes:
         removed: columns of `REMOVED_SCHEMA`, one row for each row to remove; a duplicate is
-            `merged` and names its survivor, which must itself stay.
+            `merged` and names its survivor, which must itself stay, or is a row of a reference.
         annotations: `row` and measured columns, for the rows that have them.
         columns: `row` and data columns to add, for every row that stays.
         order: the rows that stay, in their new order; None keeps the order.
         pairs: columns of `PAIRS_SCHEMA`: what was found alike, whether or not it was removed.
+        cuts: columns of `CUTS_SCHEMA`: what to cut out of the texts of rows that stay; sorted by
+            row, column and start, not overlapping.
     """
 
     removed: pl.DataFrame
@@ -142,6 +163,7 @@ class Decisions:
     columns: pl.DataFrame | None = None
     order: pl.Series | None = field(default=None, repr=False)
     pairs: pl.DataFrame | None = None
+    cuts: pl.DataFrame | None = None
 
 
 Fetch = Callable[[pl.Series, Callable[[pl.Schema], Mapping[str, pl.Expr]]], pl.DataFrame]
@@ -157,11 +179,40 @@ REMOVED_SCHEMA = pl.Schema(
         "threshold": pl.String,
         "survivor": pl.UInt64,
         "similarity": pl.Float64,
+        "reference": pl.String,
     }
 )
+"""Why rows go. With a `reference`, the survivor is its row of that number."""
+
+PAIRS_SCHEMA = pl.Schema(
+    {
+        "row": pl.UInt64,
+        "other": pl.UInt64,
+        "similarity": pl.Float64,
+        "reference": pl.String,
+        "matched": pl.String,
+    }
+)
+"""Rows that are alike. With a `reference`, the other is its row of that number; `matched` is text of
+the row that shows it."""
+
+CUTS_SCHEMA = pl.Schema(
+    {
+        "row": pl.UInt64,
+        "column": pl.String,
+        "start": pl.UInt32,
+        "length": pl.UInt32,
+        "other": pl.UInt64,
+    }
+)
+"""Spans of a row's text in a column of text, in bytes of its UTF-8, and a row in which the same text
+stays, which may be the row itself."""
 
 
-PAIRS_SCHEMA = pl.Schema({"row": pl.UInt64, "other": pl.UInt64, "similarity": pl.Float64})
+def completed(frame: pl.DataFrame, schema: pl.Schema) -> pl.DataFrame:
+    """A frame with all columns of a schema, in its types; those it does not have are null."""
+    missing = [pl.lit(None).alias(name) for name in schema if name not in frame.columns]
+    return frame.with_columns(*missing).select(list(schema)).cast(schema)  # pyright: ignore
 
 
 class RelationOperator(Operator):
@@ -205,6 +256,7 @@ def removed(
     threshold: str | None = None,
     survivor: pl.Series | None = None,
     similarity: pl.Series | float | None = None,
+    reference: pl.Series | str | None = None,
 ) -> pl.DataFrame:
     """A `Decisions.removed` frame in which one rule removes all rows."""
     frame = pl.DataFrame({"row": row}).with_columns(
@@ -214,5 +266,6 @@ def removed(
         threshold=pl.lit(threshold),
         survivor=pl.lit(survivor),
         similarity=pl.lit(similarity),
+        reference=pl.lit(reference),
     )
-    return frame.cast(REMOVED_SCHEMA).select(list(REMOVED_SCHEMA))
+    return completed(frame, REMOVED_SCHEMA)

@@ -167,6 +167,7 @@ def _write_audit_publish(
             built,
             recipe_id=plan.recipe_id,
             inputs=tuple(opened.reference for opened in prepared.inputs),
+            references=tuple(opened.reference for opened in prepared.references),
             status=status,
         )
     say(f"{status} {manifest.version}@{manifest.snapshot_id}")

@@ -106,7 +106,12 @@ def _set_aside_unbuildable(
     """Move versions with missing upstream or in a cycle from `versions` to `problems`."""
     known = {str(name) for name in versions} | set(problems)
     for name, version in sorted(versions.items()):
-        for input_name, source in version.recipe.inputs.items():
+        recipe = version.recipe
+        sources = [
+            *((("inputs", key), source) for key, source in recipe.inputs.items()),
+            *((("references", key), source) for key, source in recipe.references.items()),
+        ]
+        for at, source in sources:
             named: tuple[str, ...] = ()
             if isinstance(source, VersionInput):
                 named = (source.version,)
@@ -114,7 +119,7 @@ def _set_aside_unbuildable(
                 named = source.versions
             for other in named:
                 key = "version" if isinstance(source, VersionInput) else "versions"
-                field = ("inputs", input_name, key)
+                field = (*at, key)
                 if other not in known:
                     near = nearest(other, sorted(known))
                     problems.setdefault(str(name), []).append(

@@ -12,6 +12,7 @@ from pydantic import (
     Discriminator,
     Field,
     Tag,
+    ValidationInfo,
     field_validator,
     model_validator,
 )
@@ -214,6 +215,11 @@ class Recipe(Declared):
     licence: str | None = Field(default=None, description="SPDX identifier of the result.")
     tags: dict[str, str] = Field(default_factory=dict, description="Free labels.")
     inputs: dict[str, Input] = Field(min_length=1, description="Where rows come from, by name.")
+    references: dict[str, Input] = Field(
+        default_factory=dict,
+        description="What rows are compared with, by name, such as evaluation sets or versions that "
+        "are in use; no row of the version comes from them.",
+    )
     steps: tuple[Step, ...] = Field(default=(), description="What is done to the joined rows.")
     checks: tuple[str | dict[str, Any], ...] = Field(
         default=(), description="Names of suites in `checks/`, or expectations written here."
@@ -245,13 +251,26 @@ class Recipe(Declared):
                 )
         return value
 
-    @field_validator("inputs")
+    @field_validator("inputs", "references")
     @classmethod
     def _input_names(cls, value: dict[str, Any]) -> dict[str, Any]:
         for name in value:
             if not NAME.fullmatch(name):
                 raise ValueError(
-                    f"{name!r} cannot name an input: a letter, then letters, digits, underscores"
+                    f"{name!r} cannot name an input or a reference: a letter, then letters, "
+                    "digits, underscores"
+                )
+        return value
+
+    @field_validator("references")
+    @classmethod
+    def _references(cls, value: dict[str, Any], info: ValidationInfo) -> dict[str, Any]:
+        for name, source in value.items():
+            if name in info.data.get("inputs", {}):
+                raise ValueError(f"{name!r} is an input already; give the reference another name")
+            if source.steps:
+                raise ValueError(
+                    f"{name!r}: a reference has no steps; make them a version, and refer to that"
                 )
         return value
 
@@ -263,9 +282,9 @@ class Recipe(Declared):
         return value
 
     def upstream(self) -> list[VersionName]:
-        """The versions this one is made from, in order, each once."""
+        """The versions this one is made from or compared with, in order, each once."""
         names: dict[VersionName, None] = {}
-        for source in self.inputs.values():
+        for source in (*self.inputs.values(), *self.references.values()):
             if isinstance(source, VersionInput):
                 names[VersionName.parse(source.version)] = None
             elif isinstance(source, SqlInput):

@@ -48,6 +48,7 @@ class Manifest(BaseModel):
         size: of the DuckDB file, bytes.
         created_at: UTC.
         inputs: what it was made from.
+        references: what its rows were compared with.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -63,6 +64,7 @@ class Manifest(BaseModel):
     size: int
     created_at: datetime
     inputs: tuple[InputReference, ...]
+    references: tuple[InputReference, ...] = ()
 
 
 class Publication(BaseModel):

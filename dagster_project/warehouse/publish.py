@@ -30,6 +30,7 @@ def seal(
     *,
     recipe_id: str,
     inputs: tuple[InputReference, ...],
+    references: tuple[InputReference, ...] = (),
     status: Literal["published", "rejected", "trial"],
 ) -> Manifest:
     """Give a finished and audited snapshot its final name and its manifest.
@@ -53,6 +54,7 @@ def seal(
         size=built.path.stat().st_size,
         created_at=built.created_at,
         inputs=inputs,
+        references=references,
     )
     failpoint("snapshot_sealed")
     built.path.rename(path)

@@ -22,6 +22,7 @@ from dagster_project.warehouse.connect import (
     no_snapshot,
 )
 from dagster_project.warehouse.manifest import (
+    InputReference,
     Manifest,
     ManifestDamaged,
     read_head,
@@ -69,12 +70,25 @@ class Step:
 
 @dataclass(frozen=True)
 class OpenSnapshot:
-    """An attached snapshot, with its small tables read."""
+    """An attached snapshot, with its small tables read.
+
+    Attributes:
+        address: which.
+        manifest: its manifest.
+        inputs: what it was made from, by number.
+        references: what its rows were compared with, by numbers beyond those of inputs.
+        steps: by number.
+    """
 
     address: SnapshotAddress
     manifest: Manifest
     inputs: dict[int, Input]
+    references: dict[int, Input]
     steps: dict[int, Step]
+
+    def origin(self, number: int) -> Input:
+        """The input or reference of a number."""
+        return self.inputs[number] if number in self.inputs else self.references[number]
 
     def table(self, name: str) -> str:
         """The qualified SQL name of one of its tables."""
@@ -132,20 +146,10 @@ class Reader:
         manifest = read_manifest(self.store, address.version, address.snapshot_id)
         path = self.verified.snapshot(manifest)
         attach(self.connection, path, str(address), str(address))
-        opened = OpenSnapshot(address, manifest, {}, {})
-        sources = {reference.name: reference.source_id for reference in manifest.inputs}
-        for number, name, kind, reference, snapshot_id, licence, rows in sorted(
-            self.all(
-                "SELECT input, name, kind, reference, snapshot_id, licence, row_count "
-                f"FROM {opened.table('inputs')}"
-            )
-        ):
-            upstream = None
-            if snapshot_id is not None:
-                upstream = SnapshotAddress(VersionName.parse(reference), snapshot_id)
-            opened.inputs[number] = Input(
-                number, name, kind, reference, licence, rows, upstream, sources.get(name)
-            )
+        opened = OpenSnapshot(address, manifest, {}, {}, {})
+        opened.inputs.update(self._inputs(opened.table("inputs"), manifest.inputs))
+        compared = self._inputs(opened.table("reference_inputs"), manifest.references)
+        opened.references.update(compared)
         for step in sorted(
             self.all(
                 f"SELECT step, name, operator, input, merged, split FROM {opened.table('steps')}"
@@ -154,6 +158,23 @@ class Reader:
             opened.steps[step[0]] = Step(*step)
         self._open[address] = opened
         return opened
+
+    def _inputs(
+        self, table: str, references: Sequence[InputReference]
+    ) -> Iterator[tuple[int, Input]]:
+        sources = {reference.name: reference.source_id for reference in references}
+        for number, name, kind, reference, snapshot_id, licence, rows in sorted(
+            self.all(
+                f"SELECT input, name, kind, reference, snapshot_id, licence, row_count FROM {table}"
+            )
+        ):
+            upstream = None
+            if snapshot_id is not None:
+                upstream = SnapshotAddress(VersionName.parse(reference), snapshot_id)
+            yield (
+                number,
+                Input(number, name, kind, reference, licence, rows, upstream, sources.get(name)),
+            )
 
     def open_row(self, address: RowAddress) -> tuple[OpenSnapshot, RowAddress]:
         """The row's snapshot, and its address with the snapshot's id.
@@ -206,12 +227,14 @@ def resolve(store: Store, address: SnapshotAddress) -> SnapshotAddress:
     return SnapshotAddress(address.version, current)
 
 
-def upstreams(manifest: Manifest) -> list[SnapshotAddress]:
-    """The snapshots that a snapshot was made from."""
+def upstreams(manifest: Manifest, *, references: bool = False) -> list[SnapshotAddress]:
+    """The snapshots that a snapshot was made from; with `references`, also those it was compared
+    with."""
+    read = (*manifest.inputs, *manifest.references) if references else manifest.inputs
     return sorted(
         {
             SnapshotAddress(VersionName.parse(reference.version), reference.snapshot_id)
-            for reference in manifest.inputs
+            for reference in read
             if reference.version is not None
         }
     )

@@ -195,17 +195,19 @@ def _spare(
     needed: set[SnapshotAddress] = set()
     waiting = [at for at in known if at not in doomed]
     while waiting:
-        for upstream in upstreams(known[waiting.pop()]):
+        for upstream in upstreams(known[waiting.pop()], references=True):
             if upstream in doomed and upstream in known and upstream not in needed:
                 needed.add(upstream)
                 waiting.append(upstream)
     go = {at for at in doomed - needed if at in known}
-    order = TopologicalSorter({at: upstreams(known[at]) for at in sorted(go)}).static_order()
+    order = TopologicalSorter(
+        {at: upstreams(known[at], references=True) for at in sorted(go)}
+    ).static_order()
     used = {
         reference.source_id
         for at, manifest in known.items()
         if at not in go
-        for reference in manifest.inputs
+        for reference in (*manifest.inputs, *manifest.references)
         if reference.source_id is not None
     }
     listed = sorted((store.landed / "sources").glob("*.json"))

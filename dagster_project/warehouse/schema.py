@@ -43,6 +43,10 @@ TABLES: dict[str, str] = {
         input USMALLINT NOT NULL, name VARCHAR NOT NULL, kind VARCHAR NOT NULL,
         reference VARCHAR NOT NULL, snapshot_id VARCHAR, content_id VARCHAR NOT NULL,
         licence VARCHAR, row_count BIGINT NOT NULL, fetched_at TIMESTAMP NOT NULL""",
+    "reference_inputs": """
+        input USMALLINT NOT NULL, name VARCHAR NOT NULL, kind VARCHAR NOT NULL,
+        reference VARCHAR NOT NULL, snapshot_id VARCHAR, content_id VARCHAR NOT NULL,
+        licence VARCHAR, row_count BIGINT NOT NULL, fetched_at TIMESTAMP NOT NULL""",
     "input_files": """
         input USMALLINT NOT NULL, name VARCHAR NOT NULL, uri VARCHAR NOT NULL,
         sha256 VARCHAR NOT NULL, size BIGINT NOT NULL""",
@@ -52,7 +56,12 @@ TABLES: dict[str, str] = {
     "pairs": """
         step USMALLINT NOT NULL, parent_input USMALLINT NOT NULL, parent_row_id BIGINT NOT NULL,
         ordinal UINTEGER NOT NULL, other_input USMALLINT NOT NULL, other_row_id BIGINT NOT NULL,
-        other_ordinal UINTEGER NOT NULL, similarity DOUBLE NOT NULL""",
+        other_ordinal UINTEGER NOT NULL, similarity DOUBLE NOT NULL, matched VARCHAR""",
+    "cuts": """
+        step USMALLINT NOT NULL, parent_input USMALLINT NOT NULL, parent_row_id BIGINT NOT NULL,
+        ordinal UINTEGER NOT NULL, column_name VARCHAR NOT NULL, start UINTEGER NOT NULL,
+        length UINTEGER NOT NULL, other_input USMALLINT NOT NULL, other_row_id BIGINT NOT NULL,
+        other_ordinal UINTEGER NOT NULL""",
     "row_hashes": "row_id BIGINT NOT NULL, content_hash UHUGEINT NOT NULL",
     "checks": """
         name VARCHAR NOT NULL, suite VARCHAR NOT NULL, expectation VARCHAR NOT NULL,
@@ -81,8 +90,13 @@ TABLES: dict[str, str] = {
 - `dispositions`: one row for each input row (or split part) that is not in `rows`: `disposition`
   is dropped, merged (into the survivor) or quarantined; `step` 65535 means it was not readable
   when it was landed.
+- `reference_inputs`: what rows were compared with; none is made from it. Columns as in `inputs`,
+  numbered after them.
 - `pairs`: rows that a step found alike, each once, with how alike they are; also those that were
-  not alike enough to be merged.
+  not alike enough to be merged. The other may be a row of a reference; `matched` is text of the row
+  that shows it.
+- `cuts`: spans that a step cut out of a text, in bytes of the text's UTF-8 before that step, and a
+  row in which the same text stays.
 - `scores`: the columns that steps measured, one DuckDB column each beside the key, for kept rows
   (`row_id` set) and removed rows (`row_id` null).
 - `steps`: `changed` counts rows that go on with other content; rows_in = kept + changed + merged

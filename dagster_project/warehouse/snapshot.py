@@ -30,6 +30,7 @@ SORTED_BY = {
     "quarantine": "parent_input, parent_row_id, ordinal, step",
     "scores": "parent_input, parent_row_id, ordinal",
     "pairs": "parent_input, parent_row_id, ordinal, other_input, other_row_id, other_ordinal",
+    "cuts": "parent_input, parent_row_id, ordinal, step, column_name, start",
 }
 """Tables that are staged while rows flow and written once, in this order: it makes them small, and
 quick to read by key."""

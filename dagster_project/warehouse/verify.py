@@ -186,9 +186,9 @@ class _Check:
             return manifest
         self._seen.add((at, owner))
         self.contents.add((path, manifest.sha256, manifest.size))
-        for upstream in upstreams(manifest):
+        for upstream in upstreams(manifest, references=True):
             self._snapshot(upstream, owner)
-        for reference in manifest.inputs:
+        for reference in (*manifest.inputs, *manifest.references):
             if reference.source_id is not None:
                 self._source(reference.source_id, owner)
         return manifest

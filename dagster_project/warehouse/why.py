@@ -80,7 +80,8 @@ class Fate(Answer):
         row: the row; None for a record of an external input.
         record: the record's number; None for a row.
         removed: how it, or parts of it, left.
-        arrived: what came of it. Neither removed nor arrived: a trial did not read it.
+        arrived: what came of it. Neither removed nor arrived: a trial did not read it, or it is of a
+            reference, with which rows were only compared.
         untold: true where the answer was cut off for its size.
     """
 
@@ -209,7 +210,7 @@ class _Tale:
             ordinal: only this part of it, as numbered after step `after`.
             after: only what happened later than this step.
         """
-        origin = snapshot.inputs[number]
+        origin = snapshot.origin(number)
         self.told += 1
         told = self.told <= MOST_FATES
         return Fate(

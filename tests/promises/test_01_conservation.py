@@ -13,7 +13,7 @@ from pydantic import Field
 
 from dagster_project.engine.batch import identified
 from dagster_project.engine.chunk import Chunk
-from dagster_project.engine.plan import PlannedStep
+from dagster_project.engine.plan import Compared, PlannedStep
 from dagster_project.engine.relation_stage import run_relation_step
 from dagster_project.engine.row_stage import run_steps
 from dagster_project.engine.schema_flow import flow
@@ -39,11 +39,17 @@ CASES: dict[str, list[dict[str, Any]]] = {
         {"columns": ["text"]},
         {"columns": ["text"], "normalize": "whitespace_case", "keep": "last"},
         {"columns": ["messages"], "keep": "longest"},
+        {"columns": ["text"], "against": ["other"], "keep": "last"},
         {},
     ],
     "deduplicate_near": [
         {"columns": ["text"], "shingles": "characters", "size": 2, "threshold": 0.5},
         {"columns": ["messages", "text"], "keep": "longest"},
+        {"columns": ["text"], "against": ["other"]},
+    ],
+    "decontaminate": [
+        {"columns": ["text", "messages"], "against": {"other": ["text"]}},
+        {"columns": ["text"], "against": {"other": ["text"]}, "remove": False},
     ],
     "detect_language": [{"column": "text"}],
     "filter_answer_language": [{}, {"column": "text", "prompt": "text", "exempt": None}],
@@ -115,8 +121,16 @@ SCHEMA = {
 }
 
 
+OTHER = pl.DataFrame(
+    {"row": [7, 8], "text": ["the quick brown fox jumps over the lazy dog", "12"]},
+    {"row": pl.Int64, "text": pl.String},
+)
+
+
 def planned(operator: Operator) -> PlannedStep:
-    return PlannedStep(0, "step", operator, None, "hash")
+    compared = [Compared(name, 9, "content") for name in operator.references()]
+    ready = operator.prepared({each.name: OTHER for each in compared}, {})
+    return PlannedStep(0, "step", ready, None, "hash", tuple(compared))
 
 
 def run(rows: list[dict], operator: Operator, cut: int = 10**6):
@@ -161,7 +175,10 @@ def test_every_row_is_accounted_for(
     assert len(left) == len(set(left))
     assert out.select("__parent", "__ordinal").is_unique().all()
     assert gone["rule"].null_count() == gone.filter(disposition="quarantined").height
-    assert gone.filter(disposition="merged")["survivor_row_id"].is_in(list(stayed)).all()
+    merged = gone.filter(disposition="merged")
+    here = merged.filter(pl.col("survivor_input") == 0)["survivor_row_id"]
+    assert here.is_in(list(stayed)).all()
+    assert merged.filter(pl.col("survivor_input") != 0)["survivor_row_id"].is_in([7, 8]).all()
     told = {column: kind for column, kind in out.schema.items() if not column.startswith("__")}
     assert told == dict(schema)
     again, gone_again, _, _ = run(rows, operator, cut)

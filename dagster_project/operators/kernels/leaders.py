@@ -48,6 +48,7 @@ def find_leaders(
     ends: NDArray[np.int64],
     threshold: float,
     recorded: float,
+    fixed: int = 0,
 ) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.int64], NDArray[np.float64]]:
     """Which row stays for each row, by the Jaccard similarity of their sets.
 
@@ -58,6 +59,7 @@ def find_leaders(
         ends: where each set starts, and the last one ends.
         threshold: least similarity of a row to the one that stays for it.
         recorded: least similarity of pairs that are told.
+        fixed: how many rows, the first in `order`, stay whatever they are like.
 
     Returns:
         For each row, the one that stays for it (the most similar, then the first in `order`), or -1 if
@@ -76,6 +78,7 @@ def find_leaders(
             ends,
             threshold,
             recorded,
+            fixed,
             leader,
             similarity,
             pairs,
@@ -88,7 +91,17 @@ def find_leaders(
 
 @compiled
 def _find(
-    order, buckets, values, ends, threshold, recorded, leader, similarity, pairs, similarities
+    order,
+    buckets,
+    values,
+    ends,
+    threshold,
+    recorded,
+    fixed,
+    leader,
+    similarity,
+    pairs,
+    similarities,
 ):
     rows, bands = buckets.shape
     heads = np.full(buckets.max() + 1, -1, np.int64)
@@ -98,9 +111,9 @@ def _find(
     seen = np.full(rows, -1, np.int64)
     filled = 0
     count = 0
-    for row in order:
+    for place, row in enumerate(order):
         best, most = -1, 0.0
-        for band in range(bands):
+        for band in range(bands if place >= fixed else 0):
             bucket = buckets[row, band]
             if bucket < 0:
                 continue

@@ -95,6 +95,35 @@ def _decode(data, at):
 
 
 @compiled
+def next_word(data, at, end, folded, kinds):
+    """The next word of a text: its hash, which is 0 if there is none, the byte where it starts, the
+    byte after it, and where to go on."""
+    multiplier = np.uint64(0x9E3779B97F4A7C15)
+    word = np.uint64(0)
+    start, after = at, at
+    while at < end:
+        point, following = _decode(data, at)
+        kind = SEPARATOR
+        if point < _TABLE:
+            kind = kinds[point]
+            point = folded[point]
+        elif point < _IDEOGRAPHS_END:
+            kind = ALONE
+        if kind == INSIDE:
+            if word == 0:
+                start = at
+            word = (word ^ np.uint64(point)) * multiplier
+            word ^= word >> np.uint64(29)
+            after = following
+        elif word != 0:
+            return word, start, after, at
+        elif kind == ALONE:
+            return mix(np.uint64(point) + multiplier), at, following, following
+        at = following
+    return word, start, after, at
+
+
+@compiled
 def shingle(data, start, end, size, words, folded, kinds, ring, found):
     """The hashes of one text's shingles, in order, into `found`; returns how many.
 

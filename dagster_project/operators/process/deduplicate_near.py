@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import ClassVar, Literal, Self
 
 import polars as pl
-from pydantic import Field, model_validator
+from pydantic import Field, PrivateAttr, model_validator
 
 from dagster_project.operators.base import Decisions, Fetch, RelationOperator, removed
-from dagster_project.operators.process.column_kinds import message_fields, text_or_messages
+from dagster_project.operators.process.compared_text import compared_text
 from dagster_project.operators.process.measure_length import length
-
-SEPARATOR = "\n"
 
 
 class DeduplicateNear(RelationOperator):
@@ -34,6 +33,9 @@ class DeduplicateNear(RelationOperator):
     messages, those of `roles` are compared, so that a system prompt that all rows share makes no
     duplicates. Where more than 256 rows that stay agree in a band, as texts made from one template
     do, only the first 256 of them are compared.
+
+    With `against`, rows are merged into rows of references too, such as those of a version that is in
+    use already, and into these first; no row of a reference comes into the version.
 
     The defaults follow FineWeb (5 words; Penedo et al. 2024, arXiv 2406.17557) and Lee et al. 2022
     (arXiv 2107.06499: a similarity of 0.8, verified).
@@ -83,6 +85,14 @@ class DeduplicateNear(RelationOperator):
         "`{source: [manual, forum]}`; other values come last.",
     )
 
+    against: tuple[str, ...] = Field(
+        default=(),
+        description="References of the recipe, with the same columns: a row that is alike to one of "
+        "theirs is merged into that.",
+    )
+
+    _compared_with: dict[str, pl.DataFrame] = PrivateAttr(default={})
+
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         if (self.keep == "highest") != (self.by is not None):
@@ -99,16 +109,19 @@ class DeduplicateNear(RelationOperator):
     def reads(self) -> Sequence[str]:
         return [*self.compared, *self.prefer, *([self.by] if self.by else [])]
 
-    def columns(self, schema: pl.Schema) -> Mapping[str, pl.Expr]:
-        from dagster_project.operators.kernels.minhash import band_keys, bands_for
+    def references(self) -> Mapping[str, Sequence[str]]:
+        return dict.fromkeys(self.against, self.compared)
 
-        bands, rows = bands_for(self.pairs_told_from())
-        keys = self._text(schema).map_batches(
-            lambda texts: band_keys(texts, self.shingles, self.size, bands, rows),
-            return_dtype=pl.Array(pl.UInt64, bands),
-            is_elementwise=True,
-        )
-        wanted = {"keys": keys}
+    def prepared(self, references: Mapping[str, pl.DataFrame], files: Mapping[str, Path]) -> Self:
+        ready = self.model_copy()
+        ready._compared_with = {
+            name: rows.select("row", text=self._text(rows.schema))
+            for name, rows in references.items()
+        }
+        return ready
+
+    def columns(self, schema: pl.Schema) -> Mapping[str, pl.Expr]:
+        wanted = {"keys": self._keys(self._text(schema))}
         for column, values in self.prefer.items():
             places = {value: place for place, value in enumerate(values)}
             wanted["place"] = (
@@ -127,43 +140,77 @@ class DeduplicateNear(RelationOperator):
 
         from dagster_project.operators.kernels.leaders import buckets_of, find_leaders
 
+        others = self._others()
         keyed = relation.filter(pl.col("keys").is_not_null())
-        buckets = buckets_of(keyed["keys"].to_numpy())
+        keys = pl.concat([keyed["keys"], others["keys"]])
+        buckets = buckets_of(keys.to_numpy())
         candidates = pl.Series(np.any(buckets >= 0, axis=1))
-        keyed, buckets = keyed.filter(candidates), buckets[candidates.to_numpy()]
+        buckets = buckets[candidates.to_numpy()]
+        keyed = keyed.filter(candidates.head(keyed.height))
+        others = others.filter(candidates.tail(others.height))
         rows = keyed["row"]
         if rows.is_empty():
             return Decisions(removed([], "merged", "near_duplicate"))
-        sets = fetch(rows, self._sets)["sets"]
+        sets = pl.concat(
+            [fetch(rows, self._sets)["sets"], others.select(self._set(pl.col("text")))["text"]]
+        )
         ends = np.concatenate([[0], sets.list.len().cum_sum().to_numpy()]).astype(np.int64)
         leader, similarity, pairs, similarities = find_leaders(
-            self._order(keyed),
+            np.concatenate([np.arange(len(rows), len(sets)), self._order(keyed)]),
             buckets,
             sets.explode(empty_as_null=False).to_numpy(),
             ends,
             self.threshold,
             self.pairs_told_from(),
+            others.height,
         )
-        merged, numbers = leader >= 0, rows.to_numpy()
-        shown = pl.Series(np.round(similarity[merged], 6))
+        found = pl.DataFrame(
+            {
+                "row": rows.gather(pairs[:, 0]),
+                "position": pairs[:, 1],
+                "similarity": np.round(similarities, 6),
+            }
+        )
+        merged = np.flatnonzero(leader >= 0)
+        gone = pl.DataFrame(
+            {
+                "row": rows.gather(merged),
+                "position": leader[merged],
+                "similarity": np.round(similarity[merged], 6),
+            }
+        )
+        who = pl.concat(
+            [
+                rows.to_frame("other").with_columns(pl.lit(None, pl.String).alias("reference")),
+                others.select(pl.col("row").cast(pl.UInt64).alias("other"), "reference"),
+            ]
+        ).with_row_index("position")
+        who = who.cast({"position": pl.Int64})
+        gone = gone.join(who, on="position", how="left", maintain_order="left")
         return Decisions(
             removed(
-                pl.Series(numbers[merged]),
+                gone["row"],
                 "merged",
                 "near_duplicate",
-                measured=shown.cast(pl.String),
+                measured=gone["similarity"].cast(pl.String),
                 threshold=f"< {self.threshold:g}",
-                survivor=pl.Series(numbers[leader[merged]]),
-                similarity=shown,
+                survivor=gone["other"],
+                similarity=gone["similarity"],
+                reference=gone["reference"],
             ),
-            pairs=pl.DataFrame(
-                {
-                    "row": numbers[pairs[:, 0]],
-                    "other": numbers[pairs[:, 1]],
-                    "similarity": np.round(similarities, 6),
-                }
-            ),
+            pairs=found.join(who, on="position", how="left", maintain_order="left"),
         )
+
+    def _others(self) -> pl.DataFrame:
+        """The rows of references that have something to compare: `reference`, `row`, `text`, `keys`."""
+        text = pl.col("text")
+        frames = [
+            rows.with_columns(pl.lit(name).alias("reference"), self._keys(text).alias("keys"))
+            for name, rows in self._compared_with.items()
+        ]
+        empty = pl.DataFrame(schema={"row": pl.Int64, "text": pl.String, "reference": pl.String})
+        frames.append(empty.with_columns(self._keys(text).alias("keys")))
+        return pl.concat(frames).filter(pl.col("keys").is_not_null())
 
     def _order(self, relation: pl.DataFrame):
         """Positions of the rows, those that should rather stay first."""
@@ -182,26 +229,27 @@ class DeduplicateNear(RelationOperator):
         )
         return ordered["position"].to_numpy()
 
+    def _keys(self, text: pl.Expr) -> pl.Expr:
+        from dagster_project.operators.kernels.minhash import band_keys, bands_for
+
+        bands, rows = bands_for(self.pairs_told_from())
+        return text.map_batches(
+            lambda texts: band_keys(texts, self.shingles, self.size, bands, rows),
+            return_dtype=pl.Array(pl.UInt64, bands),
+            is_elementwise=True,
+        )
+
     def _sets(self, schema: pl.Schema) -> Mapping[str, pl.Expr]:
+        return {"sets": self._set(self._text(schema))}
+
+    def _set(self, text: pl.Expr) -> pl.Expr:
         from dagster_project.operators.kernels.minhash import shingle_sets
 
-        return {
-            "sets": self._text(schema).map_batches(
-                lambda texts: shingle_sets(texts, self.shingles, self.size),
-                return_dtype=pl.List(pl.UInt32),
-                is_elementwise=True,
-            )
-        }
+        return text.map_batches(
+            lambda texts: shingle_sets(texts, self.shingles, self.size),
+            return_dtype=pl.List(pl.UInt32),
+            is_elementwise=True,
+        )
 
     def _text(self, schema: pl.Schema) -> pl.Expr:
-        """What is compared of a row, as one text."""
-        parts = [self._part(schema, column) for column in self.compared]
-        return pl.concat_str(parts, separator=SEPARATOR, ignore_nulls=True)
-
-    def _part(self, schema: pl.Schema, column: str) -> pl.Expr:
-        if text_or_messages(self, schema, column) == "text":
-            return pl.col(column)
-        content = pl.element().struct.field("content")
-        if "role" in message_fields(schema[column]):
-            content = pl.when(pl.element().struct.field("role").is_in(self.roles)).then(content)
-        return pl.col(column).list.eval(content).list.join(SEPARATOR, ignore_nulls=True)
+        return compared_text(self, schema, self.compared, self.roles)

@@ -1,0 +1,255 @@
+"""Remove rows that hold items of evaluation sets."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple, Self
+
+import polars as pl
+from pydantic import Field, PrivateAttr
+
+from dagster_project.operators.base import Decisions, Fetch, RelationOperator, removed
+from dagster_project.operators.process.compared_text import compared_text
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from dagster_project.operators.kernels.ngrams import ItemNgrams
+
+MATCHED_CHARACTERS = 300
+"""Longest text of a match that is stored."""
+
+MOST_COMMON = 10
+"""How many times as many rows as the middle n-gram of its item an n-gram of a template has."""
+
+
+class _Variant(NamedTuple):
+    size: int
+    by_tokens: bool
+    threshold: float
+    inclusive: bool
+
+
+VARIANTS = {
+    "tulu3": _Variant(8, True, 0.5, False),
+    "palm": _Variant(8, False, 0.7, True),
+    "gpt3": _Variant(13, False, 0.0, False),
+    "datatrove": _Variant(12, False, 0.0, False),
+}
+
+
+class _Items(NamedTuple):
+    """The items of all references: of which reference each is, which row there, and its n-grams."""
+
+    reference: pl.Series
+    row: pl.Series
+    known: ItemNgrams
+
+
+class Decontaminate(RelationOperator):
+    """Removes rows that hold items of evaluation sets, told by the runs of words they share.
+
+    `against` names references of the recipe and the columns that make an item. Words are compared in
+    any script, without case and punctuation. How much of an item a row must hold is one of the
+    published variants:
+
+    | variant | a row goes that holds | source |
+    |---|---|---|
+    | `tulu3` | more than half of an item's words, in runs of 8 | Lambert et al. 2024, arXiv 2411.15124, \
+3.2 |
+    | `palm` | at least 70 % of an item's runs of 8 words | Chowdhery et al. 2022, arXiv 2204.02311 |
+    | `gpt3` | any run of 13 words | Brown et al. 2020, arXiv 2005.14165, appendix C |
+    | `datatrove` | any run of 12 words | datatrove's `NGramsDecontFilter` |
+
+    **Templates do not count.** A run of words is left out, of what is held and of the whole, when more
+    than `common_items` different items have it, or when more than `common_rows` rows have it (the rule
+    of GPT-3) and ten times as many as the middle run of that item: an item that itself stands in many
+    rows is not taken for a template.
+
+    Measured for each row: `contamination`, the largest share of an item that it holds, 0 to 1, and
+    `contaminated_by`, that item as `reference:row`. Each row and item that share at least
+    `recorded_from` stand in the snapshot's `pairs`, with the text that they have in common. Items of
+    fewer words than a run cannot be looked for; `seedbed contamination` says how many those are.
+    With `remove: false` rows stay, and a check can fail on them.
+
+    Runs of words do not find what was said in other words: see `decontaminate_semantic`.
+
+    Example:
+        - decontaminate: {columns: [messages], against: {exam: [question]}, variant: tulu3}
+
+    Raises:
+        OperatorMisuse: when a column holds neither text nor chat messages.
+    """
+
+    rule_names = ("contaminated",)
+    libraries: ClassVar[tuple[str, ...]] = ("numba", "numpy")
+
+    searched: tuple[str, ...] = Field(
+        alias="columns", min_length=1, description="Columns of text or chat messages, as one text."
+    )
+    roles: tuple[str, ...] = Field(
+        default=("user", "assistant"),
+        min_length=1,
+        description="Whose messages are searched, in columns of chat messages.",
+    )
+    against: dict[str, tuple[str, ...]] = Field(
+        min_length=1,
+        description="References of the recipe, and the columns of each whose texts make an item.",
+    )
+    variant: Literal["tulu3", "palm", "gpt3", "datatrove"] = Field(
+        default="tulu3", description="What makes a row contaminated, as published."
+    )
+    threshold: float | None = Field(
+        default=None,
+        ge=0,
+        le=1,
+        description="Share of an item above which a row goes (for `palm`, from which on); default: "
+        "the variant's.",
+    )
+    recorded_from: float = Field(
+        default=0.25, gt=0, le=1, description="Least share of pairs that are stored."
+    )
+    common_items: int = Field(
+        default=10, ge=1, description="Most different items that a run may stand in to count."
+    )
+    common_rows: int = Field(
+        default=10, ge=1, description="Rows beyond which a run may be a template's."
+    )
+    remove: bool = Field(default=True, description="Whether contaminated rows go, or are marked.")
+    prefix: str = Field(default="", description="Put before the names of the annotations.")
+
+    _items: _Items | None = PrivateAttr(default=None)
+
+    def reads(self) -> Sequence[str]:
+        return self.searched
+
+    def references(self) -> Mapping[str, Sequence[str]]:
+        return self.against
+
+    def prepared(self, references: Mapping[str, pl.DataFrame], files: Mapping[str, Path]) -> Self:
+        from dagster_project.operators.kernels.ngrams import item_ngrams
+
+        items = pl.concat(
+            rows.select(
+                pl.lit(name).alias("reference"),
+                "row",
+                compared_text(self, rows.schema, self.against[name], self.roles).alias("text"),
+            )
+            for name, rows in references.items()
+        )
+        ready = self.model_copy()
+        ready._items = _Items(
+            items["reference"],
+            items["row"],
+            item_ngrams(items["text"], VARIANTS[self.variant].size, self.common_items),
+        )
+        return ready
+
+    def columns(self, schema: pl.Schema) -> Mapping[str, pl.Expr]:
+        return {
+            "matches": compared_text(self, schema, self.searched, self.roles).map_batches(
+                self._matches, return_dtype=pl.List(pl.UInt32), is_elementwise=True
+            )
+        }
+
+    def adds(self, schema: pl.Schema) -> tuple[pl.Schema, pl.Schema]:
+        measured = {"contamination": pl.Float64(), "contaminated_by": pl.String()}
+        return pl.Schema({self.prefix + name: kind for name, kind in measured.items()}), pl.Schema()
+
+    def decide(self, relation: pl.DataFrame, fetch: Fetch) -> Decisions:
+        import numpy as np
+
+        from dagster_project.operators.kernels.ngrams import matched_spans, overlaps
+
+        assert self._items is not None
+        known, variant = self._items.known, VARIANTS[self.variant]
+        matching = relation.filter(pl.col("matches").list.len() > 0)
+        matches = matching["matches"].explode().to_numpy()
+        ends = np.concatenate([[0], matching["matches"].list.len().cum_sum().to_numpy()])
+        pairs, shares = overlaps(
+            matches, ends.astype(np.int64), known, self._own(matches), variant.by_tokens, 0.0
+        )
+        found = pl.DataFrame(
+            {
+                "row": matching["row"].gather(pairs[:, 0]),
+                "item": pairs[:, 1],
+                "share": np.round(shares, 6),
+                "reference": self._items.reference.gather(pairs[:, 1]),
+                "other": self._items.row.gather(pairs[:, 1]),
+            }
+        )
+        best = (
+            found.sort("share", "item", descending=[True, False])
+            .unique("row", keep="first", maintain_order=True)
+            .sort("row")
+        )
+        limit = variant.threshold if self.threshold is None else self.threshold
+        share = pl.col("share")
+        gone = best.filter(share >= limit if variant.inclusive else share > limit)
+        if not self.remove:
+            gone = gone.clear()
+        told = found.filter(
+            (share >= self.recorded_from) | pl.col("row").is_in(gone["row"].implode())
+        )
+        rows = told["row"].unique().sort()
+        texts = fetch(rows, self._texts).join(told, on="row", how="right", maintain_order="right")
+        starts, lengths = matched_spans(texts["text"], texts["item"].to_numpy(), known)
+        matched = pl.DataFrame({"text": texts["text"], "start": starts, "length": lengths}).select(
+            pl.col("text").cast(pl.Binary).bin.slice("start", "length").cast(pl.String)
+            .str.head(MATCHED_CHARACTERS)
+        )  # fmt: skip
+        return Decisions(
+            removed(
+                gone["row"],
+                "dropped",
+                "contaminated",
+                measured=gone["share"].cast(pl.String),
+                threshold=f"{'<' if variant.inclusive else '<='} {limit:g}",
+                survivor=gone["other"],
+                similarity=gone["share"],
+                reference=gone["reference"],
+            ),
+            annotations=relation.select("row").join(
+                best.select(
+                    "row",
+                    pl.col("share").alias(self.prefix + "contamination"),
+                    pl.format("{}:{}", "reference", "other").alias(self.prefix + "contaminated_by"),
+                ),
+                on="row",
+                how="left",
+            ).with_columns(pl.col(self.prefix + "contamination").fill_null(0.0)),
+            pairs=told.select(
+                "row", "other", pl.col("share").alias("similarity"), "reference"
+            ).with_columns(matched["text"].alias("matched")),
+        )  # fmt: skip
+
+    def _matches(self, texts: pl.Series) -> pl.Series:
+        from dagster_project.operators.kernels.ngrams import shared_ngrams
+
+        assert self._items is not None
+        return shared_ngrams(texts, self._items.known)
+
+    def _texts(self, schema: pl.Schema) -> Mapping[str, pl.Expr]:
+        return {"text": compared_text(self, schema, self.searched, self.roles)}
+
+    def _own(self, matches: NDArray[np.uint32]) -> NDArray[np.bool_]:
+        """Which n-grams of items count: those that are no template's."""
+        import numpy as np
+
+        assert self._items is not None
+        known = self._items.known
+        there = known.grams >= 0
+        if not there.any():
+            return there
+        rows = np.bincount(matches, minlength=known.count)[known.grams]
+        items = np.repeat(np.arange(len(known.ends) - 1), np.diff(known.ends))
+        middle = (
+            pl.DataFrame({"item": items[there], "rows": rows[there]})
+            .with_columns(pl.col("rows").median().over("item"))["rows"]
+            .to_numpy()
+        )
+        own = there.copy()
+        own[there] = (rows[there] <= self.common_rows) | (rows[there] <= MOST_COMMON * middle)
+        return own
