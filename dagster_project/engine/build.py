@@ -128,6 +128,7 @@ class _Run:
     accounts: Accounts = field(default_factory=Accounts)
     annotations: frozenset[str] = frozenset()
     input_rows: dict[int, int] = field(default_factory=dict)
+    metrics: list[dict] = field(default_factory=list)
     emitted: int = 0
 
     def rows(self) -> None:
@@ -244,6 +245,10 @@ class _Run:
         self._scores(result.scores)
         self._append("pairs", result.pairs)
         self._append("cuts", result.cuts)
+        self.metrics += [
+            {"metric": name, "stage": step.name, "subject": subject, "value": value}
+            for name, subject, value in result.metrics
+        ]
         if result.order is not None and result.chunks:
             return reorder(result.chunks, result.order, self.store)
         return result.chunks
@@ -360,6 +365,7 @@ class _Run:
                     for rule in count.rules
                 ],
             )
+        snapshot.append_records("metrics", self.metrics)
         for opened in self.prepared.inputs:
             seen = {"row_count": self.input_rows[opened.number]}  # of a trial, those it drew
             snapshot.append_records("inputs", [opened.record | seen])

@@ -34,6 +34,7 @@ from dagster_project.operators.base import (
     PAIRS_SCHEMA,
     REMOVED_SCHEMA,
     Decisions,
+    Metric,
     RelationOperator,
     completed,
 )
@@ -50,6 +51,7 @@ class RelationResult:
         scores: key and annotation columns of the others.
         pairs: `PAIRS` of rows that were found alike.
         cuts: `CUTS` that were made in texts.
+        metrics: what else the operator has to say.
         order: positions of the rows that stay, over the chunks' rows, in their new order; None
             when the order stays.
         count: the step's books.
@@ -60,6 +62,7 @@ class RelationResult:
     scores: pl.DataFrame
     pairs: pl.DataFrame
     cuts: pl.DataFrame
+    metrics: Sequence[Metric]
     order: pl.Series | None
     count: StepCount
 
@@ -121,6 +124,7 @@ def run_relation_step(
         scores,
         _pairs(decisions, keys, step),
         _cuts(cuts, keys, step),
+        decisions.metrics,
         _new_order(decisions, stays, step),
         count,
     )

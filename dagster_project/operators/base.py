@@ -20,7 +20,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, NamedTuple, Self
 
 import polars as pl
 from pydantic import BaseModel, ConfigDict
@@ -143,6 +143,15 @@ class SplitOperator(Operator):
         raise NotImplementedError
 
 
+class Metric(NamedTuple):
+    """A number about a step: what it is called, what it is about (such as a reference; None for all),
+    and its value."""
+
+    name: str
+    subject: str | None
+    value: float
+
+
 @dataclass(frozen=True)
 class Decisions:
     """What a relation operator decided. Rows are named by `row`, their position in the relation.
@@ -156,6 +165,7 @@ class Decisions:
         pairs: columns of `PAIRS_SCHEMA`: what was found alike, whether or not it was removed.
         cuts: columns of `CUTS_SCHEMA`: what to cut out of the texts of rows that stay; sorted by
             row, column and start, not overlapping.
+        metrics: what else there is to say of the whole, in numbers.
     """
 
     removed: pl.DataFrame
@@ -164,6 +174,7 @@ class Decisions:
     order: pl.Series | None = field(default=None, repr=False)
     pairs: pl.DataFrame | None = None
     cuts: pl.DataFrame | None = None
+    metrics: Sequence[Metric] = ()
 
 
 Fetch = Callable[[pl.Series, Callable[[pl.Schema], Mapping[str, pl.Expr]]], pl.DataFrame]

@@ -7,11 +7,13 @@ from typing import Any, Protocol
 
 from pydantic import ValidationError
 
+from dagster_project.quality.contamination import Contamination
 from dagster_project.quality.core_expectations import CORE, NOT_ON_DUCKDB
 from dagster_project.quality.duckdb_expectations import IN_DUCKDB_SQL
 from dagster_project.quality.expectation import SqlExpectation
 from dagster_project.quality.pipeline_expectations import Drift, QuarantinedShare, RemovedShare
 from dagster_project.quality.row_expectations import ChatStructure, DuplicateShare, Sql
+from dagster_project.quality.source_loss import SourceLoss
 from dagster_project.recipe.problems import Problem, nearest
 
 IN_SQL: dict[str, type[SqlExpectation]] = {
@@ -21,6 +23,8 @@ IN_SQL: dict[str, type[SqlExpectation]] = {
     "removed_share": RemovedShare,
     "quarantined_share": QuarantinedShare,
     "drift": Drift,
+    "source_loss": SourceLoss,
+    "contamination": Contamination,
     **IN_DUCKDB_SQL,
 }
 """Expectations that Seedbed measures itself. All others are Great Expectations'."""

@@ -11,6 +11,7 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 
 from dagster_project.quality.arguments import IN_SQL, Locate, Location, argument_problems
 from dagster_project.quality.audited import one_select
+from dagster_project.quality.core_expectations import CORE
 from dagster_project.recipe.loading import DeclaredVersion
 from dagster_project.recipe.model import Declared
 from dagster_project.recipe.problems import DeclarationError, Problem, nearest
@@ -37,6 +38,9 @@ NAMING = (
 
 IN_RECIPE = "recipe"
 """The suite of checks that are written in a recipe."""
+
+DEFAULT = "default"
+"""The suite of checks that every version has."""
 
 
 @dataclass(frozen=True)
@@ -155,6 +159,17 @@ class _SuiteFile(Declared):
     expectations: tuple[Item, ...] = Field(min_length=1, description="What is expected.")
 
 
+DEFAULTS = (
+    Item(
+        expectation="source_loss",
+        name="every_source_stays",
+        description="A step that removes nearly all of a source is a mistake more often than not. Where "
+        "it is meant, say so in the recipe: `checks: [source_loss: {max: 1}]`.",
+    ),
+)
+"""What every version is checked for, unless its recipe or a suite of its has the same expectation."""
+
+
 @dataclass(frozen=True)
 class Suite:
     """A suite of `checks/`, by the name of its file."""
@@ -194,7 +209,7 @@ def load_suites(workspace: Workspace) -> Suites:
 
 
 def resolve_checks(declared: DeclaredVersion, suites: Suites) -> list[Check]:
-    """The checks of a version, in the order of its recipe.
+    """The checks of a version, in the order of its recipe; then those that every version has.
 
     Names that are not given are made, and do not collide with others.
 
@@ -223,6 +238,8 @@ def resolve_checks(declared: DeclaredVersion, suites: Suites) -> list[Check]:
             known = sorted({*suites.suites, *suites.problems})
             near = nearest(entry, known)
             message = "there is no such suite" + (f"; did you mean {near!r}?" if near else "")
+            if entry in IN_SQL or entry in CORE:
+                message = f"a suite is meant here; an expectation is written `{entry}: {{}}`"
             problems.append(declared.problem(at, message, found=entry, allowed=known))
     given: set[str] = set()
     for item, _, at in found:
@@ -231,7 +248,10 @@ def resolve_checks(declared: DeclaredVersion, suites: Suites) -> list[Check]:
         given |= {item.name} if item.name else set()
     if problems:
         raise DeclarationError(problems)
-    return [item.check(_free_name(item, given), suite) for item, suite, _ in found]
+    own = {item.expectation for item, _, _ in found}
+    checks = [(item, suite) for item, suite, _ in found]
+    checks += [(item, DEFAULT) for item in DEFAULTS if item.expectation not in own]
+    return [item.check(_free_name(item, given), suite) for item, suite in checks]
 
 
 def _suite(name: str, source: YamlSource) -> Suite:

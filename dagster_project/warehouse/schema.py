@@ -95,6 +95,8 @@ TABLES: dict[str, str] = {
 - `pairs`: rows that a step found alike, each once, with how alike they are; also those that were
   not alike enough to be merged. The other may be a row of a reference; `matched` is text of the row
   that shows it.
+- `metrics`: what a step (`stage`) says in numbers about all rows, or about a `subject`, such as a
+  reference.
 - `cuts`: spans that a step cut out of a text, in bytes of the text's UTF-8 before that step, and a
   row in which the same text stays.
 - `scores`: the columns that steps measured, one DuckDB column each beside the key, for kept rows

@@ -79,6 +79,7 @@ def test_versions_are_assets_with_what_the_recipe_says(written) -> None:
     assert {check.name for check in graph.asset_check_keys if check.asset_key == KEY} == {
         "no_bad",
         "no_odd",
+        "every_source_stays",
     }
     made = graph.get(dg.AssetKey(["made", "v1"]))
     assert made.parent_keys == {KEY}

@@ -36,6 +36,16 @@ def path(tmp_path_factory, write_snapshot):
 @pytest.mark.parametrize(
     ("written", "passed", "observed"),
     [
+        (
+            {"source_loss": {"max": 0.4, "min_rows": 10}},
+            False,
+            "step `short` removed, of source `b`, 8 of 18 rows (44.44 %)",
+        ),
+        (
+            {"source_loss": {}},
+            True,
+            "step `short` removed, of source `a`, 40 of 130 rows (30.77 %)",
+        ),
         ({"removed_share": {"max": 0.8}}, True, "input `b` lost 40 of 50 rows (80 %)"),
         (
             {"removed_share": {"max": 0.3}},

@@ -60,9 +60,20 @@ def test_checks_come_in_order_with_defaults(space):
         ("positive", "s", "warning", False),
         ("sql", "s", "warning", True),
         ("table_row_count_to_equal", "recipe", "error", True),
+        ("every_source_stays", "default", "error", True),
     ]
     assert found[2].arguments == {"query": "SELECT row_id FROM rows WHERE n > 9", "max_failing": 3}
     assert found[3].where == "n > 1"
+
+
+def test_the_name_of_an_expectation_is_no_suite(space):
+    with pytest.raises(DeclarationError, match=r"an expectation is written `source_loss: \{\}`"):
+        resolve(space, "[source_loss]")
+
+
+def test_an_expectation_of_the_recipe_replaces_the_default(space):
+    (check,) = resolve(space, "[source_loss: {max: 0.99}]")
+    assert (check.suite, check.arguments) == ("recipe", {"max": 0.99})
 
 
 def test_default_names_give_way(space):
@@ -75,6 +86,7 @@ def test_default_names_give_way(space):
         "column_values_to_not_be_null_text_2",
         "sql_2",
         "sql_3",
+        "every_source_stays",
     ]
 
 

@@ -6,7 +6,7 @@ nothing in common.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -18,6 +18,26 @@ if TYPE_CHECKING:
 MOST_LEADERS = 256
 """Rows that stay with which a row is compared for each band, at most; those that come first. More of
 them agree in a band only in sets of texts that are made from one template."""
+
+
+class Leaders(NamedTuple):
+    """Which row stays for each row.
+
+    Attributes:
+        leader: for each row, the one that stays for it (the most similar, then the first in order), or
+            -1 if it stays itself.
+        similarity: how similar they are.
+        pairs: a row and one that stays, shape (pairs, 2).
+        similarities: of these pairs.
+        skipped: rows that were not compared with all that stay and agree with them in a band, because
+            these are more than `MOST_LEADERS`.
+    """
+
+    leader: NDArray[np.int64]
+    similarity: NDArray[np.float64]
+    pairs: NDArray[np.int64]
+    similarities: NDArray[np.float64]
+    skipped: int
 
 
 def buckets_of(keys: NDArray[np.uint64]) -> NDArray[np.int32]:
@@ -49,7 +69,7 @@ def find_leaders(
     threshold: float,
     recorded: float,
     fixed: int = 0,
-) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.int64], NDArray[np.float64]]:
+) -> Leaders:
     """Which row stays for each row, by the Jaccard similarity of their sets.
 
     Args:
@@ -61,48 +81,28 @@ def find_leaders(
         recorded: least similarity of pairs that are told.
         fixed: how many rows, the first in `order`, stay whatever they are like.
 
-    Returns:
-        For each row, the one that stays for it (the most similar, then the first in `order`), or -1 if
-        it stays itself; how similar they are; the pairs of rows, a row and one that stays, shape
-        (pairs, 2); and their similarities.
     """
     leader = np.full(len(order), -1, np.int64)
     similarity = np.zeros(len(order))
+    skipped = np.zeros(1, np.int64)
     room = max(16, len(order))
     while True:
         pairs, similarities = np.empty((room, 2), np.int64), np.empty(room)
         count = _find(
-            order,
-            buckets,
-            values,
-            ends,
-            threshold,
-            recorded,
-            fixed,
-            leader,
-            similarity,
-            pairs,
-            similarities,
-        )
+            order, buckets, values, ends, threshold, recorded, fixed, leader, similarity, pairs,
+            similarities, skipped,
+        )  # fmt: skip
         if count <= room:
-            return leader, similarity, pairs[:count], similarities[:count]
+            found = pairs[:count], similarities[:count]
+            return Leaders(leader, similarity, *found, int(skipped[0]))
         room = count
 
 
 @compiled
 def _find(
-    order,
-    buckets,
-    values,
-    ends,
-    threshold,
-    recorded,
-    fixed,
-    leader,
-    similarity,
-    pairs,
-    similarities,
-):
+    order, buckets, values, ends, threshold, recorded, fixed, leader, similarity, pairs,
+    similarities, skipped,
+):  # fmt: skip
     rows, bands = buckets.shape
     heads = np.full(buckets.max() + 1, -1, np.int64)
     tails = np.full(buckets.max() + 1, -1, np.int64)
@@ -111,8 +111,10 @@ def _find(
     seen = np.full(rows, -1, np.int64)
     filled = 0
     count = 0
+    skipped[0] = 0
     for place, row in enumerate(order):
         best, most = -1, 0.0
+        left = False
         for band in range(bands if place >= fixed else 0):
             bucket = buckets[row, band]
             if bucket < 0:
@@ -135,6 +137,8 @@ def _find(
                 count += 1
                 if alike >= threshold and alike > most:
                     best, most = other, alike
+            left |= entry >= 0
+        skipped[0] += left
         leader[row] = best
         similarity[row] = most
         if best >= 0:

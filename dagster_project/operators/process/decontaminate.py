@@ -9,17 +9,20 @@ from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple, Self
 import polars as pl
 from pydantic import Field, PrivateAttr
 
-from dagster_project.operators.base import Decisions, Fetch, RelationOperator, removed
+from dagster_project.operators.base import Decisions, Fetch, RelationOperator
 from dagster_project.operators.process.compared_text import compared_text
+from dagster_project.operators.process.contamination import (
+    MATCHED_CHARACTERS,
+    RULE,
+    contamination_decisions,
+    contamination_schema,
+)
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
     from dagster_project.operators.kernels.ngrams import ItemNgrams
-
-MATCHED_CHARACTERS = 300
-"""Longest text of a match that is stored."""
 
 MOST_COMMON = 10
 """How many times as many rows as the middle n-gram of its item an n-gram of a template has."""
@@ -68,11 +71,12 @@ class Decontaminate(RelationOperator):
     of GPT-3) and ten times as many as the middle run of that item: an item that itself stands in many
     rows is not taken for a template.
 
-    Measured for each row: `contamination`, the largest share of an item that it holds, 0 to 1, and
-    `contaminated_by`, that item as `reference:row`. Each row and item that share at least
-    `recorded_from` stand in the snapshot's `pairs`, with the text that they have in common. Items of
-    fewer words than a run cannot be looked for; `seedbed contamination` says how many those are.
-    With `remove: false` rows stay, and a check can fail on them.
+    Measured for each row: `contamination`, the largest share of an item that it holds, 0 to 1,
+    `contaminated_by`, that item as `reference:row`, and `contaminated`, whether it is too much. Each
+    row and item that share at least `recorded_from` stand in the snapshot's `pairs`, with the longest
+    text that they have in common. Items of fewer words than a run cannot be looked for; the metric
+    `items_not_checked` and `seedbed contamination` say how many those are. With `remove: false` rows
+    stay, and the expectation `contamination` fails on them.
 
     Runs of words do not find what was said in other words: see `decontaminate_semantic`.
 
@@ -83,7 +87,7 @@ class Decontaminate(RelationOperator):
         OperatorMisuse: when a column holds neither text nor chat messages.
     """
 
-    rule_names = ("contaminated",)
+    rule_names = (RULE,)
     libraries: ClassVar[tuple[str, ...]] = ("numba", "numpy")
 
     searched: tuple[str, ...] = Field(
@@ -155,8 +159,7 @@ class Decontaminate(RelationOperator):
         }
 
     def adds(self, schema: pl.Schema) -> tuple[pl.Schema, pl.Schema]:
-        measured = {"contamination": pl.Float64(), "contaminated_by": pl.String()}
-        return pl.Schema({self.prefix + name: kind for name, kind in measured.items()}), pl.Schema()
+        return contamination_schema(self.prefix), pl.Schema()
 
     def decide(self, relation: pl.DataFrame, fetch: Fetch) -> Decisions:
         import numpy as np
@@ -180,50 +183,26 @@ class Decontaminate(RelationOperator):
                 "other": self._items.row.gather(pairs[:, 1]),
             }
         )
-        best = (
-            found.sort("share", "item", descending=[True, False])
-            .unique("row", keep="first", maintain_order=True)
-            .sort("row")
-        )
         limit = variant.threshold if self.threshold is None else self.threshold
         share = pl.col("share")
-        gone = best.filter(share >= limit if variant.inclusive else share > limit)
-        if not self.remove:
-            gone = gone.clear()
-        told = found.filter(
-            (share >= self.recorded_from) | pl.col("row").is_in(gone["row"].implode())
-        )
-        rows = told["row"].unique().sort()
-        texts = fetch(rows, self._texts).join(told, on="row", how="right", maintain_order="right")
+        found = found.with_columns(over=share >= limit if variant.inclusive else share > limit)
+        found = found.filter((share >= self.recorded_from) | pl.col("over"))
+        rows = found["row"].unique().sort()
+        texts = fetch(rows, self._texts).join(found, on="row", how="right", maintain_order="right")
         starts, lengths = matched_spans(texts["text"], texts["item"].to_numpy(), known)
-        matched = pl.DataFrame({"text": texts["text"], "start": starts, "length": lengths}).select(
-            pl.col("text").cast(pl.Binary).bin.slice("start", "length").cast(pl.String)
-            .str.head(MATCHED_CHARACTERS)
-        )  # fmt: skip
-        return Decisions(
-            removed(
-                gone["row"],
-                "dropped",
-                "contaminated",
-                measured=gone["share"].cast(pl.String),
-                threshold=f"{'<' if variant.inclusive else '<='} {limit:g}",
-                survivor=gone["other"],
-                similarity=gone["share"],
-                reference=gone["reference"],
+        matched = pl.col("text").cast(pl.Binary).bin.slice(
+            pl.Series(starts), pl.Series(lengths)
+        ).cast(pl.String).str.head(MATCHED_CHARACTERS)  # fmt: skip
+        return contamination_decisions(
+            relation["row"],
+            texts.with_columns(matched.alias("matched")),
+            pl.DataFrame(
+                {"reference": self._items.reference, "checkable": np.diff(known.ends) > 0}
             ),
-            annotations=relation.select("row").join(
-                best.select(
-                    "row",
-                    pl.col("share").alias(self.prefix + "contamination"),
-                    pl.format("{}:{}", "reference", "other").alias(self.prefix + "contaminated_by"),
-                ),
-                on="row",
-                how="left",
-            ).with_columns(pl.col(self.prefix + "contamination").fill_null(0.0)),
-            pairs=told.select(
-                "row", "other", pl.col("share").alias("similarity"), "reference"
-            ).with_columns(matched["text"].alias("matched")),
-        )  # fmt: skip
+            stays=f"{'<' if variant.inclusive else '<='} {limit:g}",
+            remove=self.remove,
+            prefix=self.prefix,
+        )
 
     def _matches(self, texts: pl.Series) -> pl.Series:
         from dagster_project.operators.kernels.ngrams import shared_ngrams

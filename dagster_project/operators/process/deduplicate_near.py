@@ -9,7 +9,7 @@ from typing import ClassVar, Literal, Self
 import polars as pl
 from pydantic import Field, PrivateAttr, model_validator
 
-from dagster_project.operators.base import Decisions, Fetch, RelationOperator, removed
+from dagster_project.operators.base import Decisions, Fetch, Metric, RelationOperator, removed
 from dagster_project.operators.process.compared_text import compared_text
 from dagster_project.operators.process.measure_length import length
 
@@ -32,7 +32,8 @@ class DeduplicateNear(RelationOperator):
     texts take `shingles: characters`. A row without any letter or digit is never merged. Of chat
     messages, those of `roles` are compared, so that a system prompt that all rows share makes no
     duplicates. Where more than 256 rows that stay agree in a band, as texts made from one template
-    do, only the first 256 of them are compared.
+    do, only the first 256 of them are compared; the metric `rows_not_compared_with_all` counts the
+    rows to which that happened.
 
     With `against`, rows are merged into rows of references too, such as those of a version that is in
     use already, and into these first; no row of a reference comes into the version.
@@ -155,7 +156,7 @@ class DeduplicateNear(RelationOperator):
             [fetch(rows, self._sets)["sets"], others.select(self._set(pl.col("text")))["text"]]
         )
         ends = np.concatenate([[0], sets.list.len().cum_sum().to_numpy()]).astype(np.int64)
-        leader, similarity, pairs, similarities = find_leaders(
+        leader, similarity, pairs, similarities, skipped = find_leaders(
             np.concatenate([np.arange(len(rows), len(sets)), self._order(keyed)]),
             buckets,
             sets.explode(empty_as_null=False).to_numpy(),
@@ -199,6 +200,7 @@ class DeduplicateNear(RelationOperator):
                 reference=gone["reference"],
             ),
             pairs=found.join(who, on="position", how="left", maintain_order="left"),
+            metrics=[Metric("rows_not_compared_with_all", None, skipped)],
         )
 
     def _others(self) -> pl.DataFrame:

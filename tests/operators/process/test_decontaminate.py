@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 
 import polars as pl
 import pytest
@@ -92,6 +93,10 @@ def test_verbatim_and_edited_items_go_with_the_text_that_shows_it() -> None:
     assert matched[2] == " ".join(item[:15])
     assert found.annotations["contamination"].to_list() == [1.0, 0.975, 0.375, 0, 0, 0]
     assert found.annotations["contaminated_by"].to_list() == ["exam:101"] * 3 + [None] * 3
+    assert found.annotations["contaminated"].to_list() == [True, True] + [False] * 4
+    assert {(name, value) for name, _, value in found.metrics} == {
+        ("items", 2), ("items_not_checked", 0), ("items_found", 1), ("rows_found", 2),
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -141,7 +146,9 @@ def test_items_of_fewer_words_than_a_run_have_no_ngrams() -> None:
     assert found.to_list() == [[], [0], []]
 
 
-def test_what_was_found_stands_in_the_snapshot(space) -> None:
+@pytest.fixture
+def exam(space):
+    """A recipe with an exam, and its second question in the first row."""
     generator = random.Random(5)
     items = [" ".join(sentence(generator, 20)) for _ in range(3)]
     space.jsonl("exam.jsonl", [{"q": item} for item in items])
@@ -150,14 +157,34 @@ def test_what_was_found_stands_in_the_snapshot(space) -> None:
     space.recipe(
         "a/v1",
         "inputs: {rows: {files: rows.jsonl}}\nreferences: {exam: {files: exam.jsonl}}\n"
-        "steps: [{decontaminate: {columns: [messages], against: {exam: [q]}}}]\n",
+        "steps: [{decontaminate: {columns: [messages], against: {exam: [q]}}}]\n"
+        "checks: [contamination: {}]\n",
     )
-    space.publish("a/v1")
-    with open_snapshot(space.store, NAME) as connection:
+    return space
+
+
+def test_what_was_found_stands_in_the_snapshot(exam) -> None:
+    assert exam.publish("a/v1").blocked_by == []
+    with open_snapshot(exam.store, NAME) as connection:
         connection.execute("USE snapshot")
         read = connection.execute(
             "SELECT p.parent_row_id, r.name, p.other_row_id, p.similarity, p.matched, s.contamination "
             "FROM pairs p JOIN reference_inputs r ON r.input = p.other_input "
             "JOIN scores s USING (parent_input, parent_row_id)"
         ).fetchall()
-    assert read == [(0, "exam", 1, 1.0, items[1], 1.0)]
+    (asked,) = [row[4] for row in read]
+    assert read == [(0, "exam", 1, 1.0, asked, 1.0)]
+    assert asked in (exam.root / "exam.jsonl").read_text()
+
+
+def test_a_contaminated_row_that_stays_keeps_a_version_from_being_published(exam) -> None:
+    path = exam.root / "assets" / "a" / "v1.yaml"
+    recipe = path.read_text()
+    path.write_text(recipe.replace("[q]}}", "[q]}, remove: false}"))
+    outcome = exam.publish("a/v1")
+    assert outcome.blocked_by == ["contamination"]
+    assert outcome.results[0].observed == "1 of 2 rows hold an item (50 %)"
+    path.write_text(re.sub("steps: .*\n", "", recipe))
+    outcome = exam.publish("a/v1")
+    assert "no step marked rows" in str(outcome.results[0].error)
+    assert outcome.blocked_by == ["contamination"]
