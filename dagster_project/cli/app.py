@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from dagster_project.cli import alerts, author, provenance, run
+from dagster_project.cli import alerts, author, contamination, provenance, run
 
 app = typer.Typer(
     name="seedbed",
@@ -14,6 +14,6 @@ app = typer.Typer(
     rich_markup_mode="rich",
     help="Dataset engineering for finetuning: versions with checks, rows with provenance.",
 )
-for module in (author, run, provenance):
+for module in (author, run, provenance, contamination):
     module.add_to(app)
 app.add_typer(alerts.app, name="alerts", help="Where failed checks and runs are reported.")

@@ -302,11 +302,16 @@ def _parent_label(parent: Parent) -> str:
 
 def _add_fate(tree: Tree, fate: Fate) -> None:
     what = fate.row or f"record {fate.record}"
+    if fate.reference:
+        tree.add(f"{what} of reference {fate.input}, with which {fate.snapshot} was compared")
+        return
     branch = tree.add(f"{what} was read by [bold]{escape(str(fate.snapshot))}[/] as {fate.input}")
     for removal in fate.removed:
         gone = branch.add(_removal(removal))
         if removal.content:
             gone.add(f"[dim]{escape(removal.content[:300])}[/]")
+        if removal.matched:
+            gone.add(f"in common: [dim]{escape(removal.matched)}[/]")
         if removal.survivor:
             _add_fate(gone, removal.survivor)
     for arrival in fate.arrived:

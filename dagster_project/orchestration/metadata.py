@@ -55,6 +55,8 @@ def materialization_metadata(store: Store, plan: Plan, outcome: Outcome) -> dict
             "steps": _steps_table(steps),
             "removed_by_rule": _table(_rules(connection)),
             "inputs": _table(_inputs(connection)),
+            "references": _table(_references(connection)),
+            "measured_by_steps": _table(_metrics(connection)),
             "sample": _table(_sample(connection)),
             "rows_in": rows_in,
             "rows_removed": removed,
@@ -112,6 +114,27 @@ def _inputs(connection: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
         """SELECT name, kind, reference, row_count, coalesce(licence, '') AS licence,
            coalesce(snapshot_id, '') AS snapshot, content_id[:12] AS content
            FROM inputs ORDER BY input""",
+    )
+
+
+def _references(connection: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
+    """What rows were compared with, and how many were taken for alike."""
+    return _records(
+        connection,
+        """SELECT name, kind, reference, row_count,
+           (SELECT count(DISTINCT (parent_input, parent_row_id, ordinal)) FROM dispositions
+            WHERE survivor_input = input) AS rows_removed_for_it,
+           coalesce(licence, '') AS licence, coalesce(snapshot_id, '') AS snapshot,
+           content_id[:12] AS content
+           FROM reference_inputs ORDER BY input""",
+    )
+
+
+def _metrics(connection: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
+    return _records(
+        connection,
+        """SELECT stage AS step, coalesce(subject, '') AS subject, replace(metric, '_', ' ') AS what,
+           value FROM metrics ORDER BY ALL LIMIT 60""",
     )
 
 

@@ -36,9 +36,10 @@ class Removal(Answer):
         ordinal: which part, of a row that was split before.
         rule, measured, threshold: the rule that it broke, the value measured, and the limit.
         similarity: to the survivor, from 0 to 1, where measured.
+        matched: text of the row that shows the similarity, where there is such.
         error: why it was quarantined.
         content: a quarantined row as it was, JSON or raw text.
-        survivor: what became of the row it was merged into.
+        survivor: what became of the row it was merged into, or for which it was dropped.
     """
 
     disposition: Literal["dropped", "merged", "quarantined"]
@@ -49,6 +50,7 @@ class Removal(Answer):
     measured: str | None
     threshold: str | None
     similarity: float | None
+    matched: str | None
     error: str | None
     content: str | None
     survivor: Fate | None
@@ -79,9 +81,10 @@ class Fate(Answer):
         input: as what it was read.
         row: the row; None for a record of an external input.
         record: the record's number; None for a row.
+        reference: whether that is a reference, with which rows were only compared.
         removed: how it, or parts of it, left.
         arrived: what came of it. Neither removed nor arrived: a trial did not read it, or it is of a
-            reference, with which rows were only compared.
+            reference.
         untold: true where the answer was cut off for its size.
     """
 
@@ -89,6 +92,7 @@ class Fate(Answer):
     input: str
     row: Row | None
     record: int | None
+    reference: bool
     removed: tuple[Removal, ...]
     arrived: tuple[Arrival, ...]
     untold: bool = False
@@ -218,6 +222,7 @@ class _Tale:
             input=origin.name,
             row=origin.row(row),
             record=row if origin.upstream is None else None,
+            reference=number in snapshot.references,
             removed=self._removed(snapshot, number, row, ordinal, after) if told else (),
             arrived=self._arrived(snapshot, number, row, direct, ordinal, after) if told else (),
             untold=not told,
@@ -260,6 +265,7 @@ class _Tale:
                     measured=measured,
                     threshold=threshold,
                     similarity=similarity,
+                    matched=self._matched(snapshot, step, number, row, into, into_row),
                     error=error,
                     content=contents.get((step, part)),
                     survivor=None
@@ -268,6 +274,17 @@ class _Tale:
                 )
             )
         return tuple(found)
+
+    def _matched(
+        self, snapshot: OpenSnapshot, step: int, number: int, row: int, into: int, into_row: int
+    ) -> str | None:
+        if into not in snapshot.references:
+            return None
+        found = self.reader.all(
+            f"SELECT matched FROM {snapshot.table('pairs')} WHERE step = {step} AND parent_input = "
+            f"{number} AND parent_row_id = {row} AND other_input = {into} AND other_row_id = {into_row}"
+        )
+        return found[0][0] if found else None
 
     def _arrived(
         self,

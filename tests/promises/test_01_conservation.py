@@ -51,6 +51,12 @@ CASES: dict[str, list[dict[str, Any]]] = {
         {"columns": ["text", "messages"], "against": {"other": ["text"]}},
         {"columns": ["text"], "against": {"other": ["text"]}, "remove": False},
     ],
+    "deduplicate_prompts": [
+        {"prompt": ["messages"]},
+        {"prompt": ["messages"], "conflicts": "merge"},
+        {"prompt": ["n"], "answer": ["text"], "conflicts": "merge"},
+        {"prompt": ["n"], "answer": ["text"], "conflicts": "drop", "normalize": "none"},
+    ],
     "detect_language": [{"column": "text"}],
     "filter_answer_language": [{}, {"column": "text", "prompt": "text", "exempt": None}],
     "filter_assistant_phrases": [{}, {"column": "text", "more_refusals": ["the quick"]}],

@@ -34,7 +34,7 @@ def content_hashes(
     Raises:
         OperatorMisuse: when there is no such column.
     """
-    compared = pl.struct(_compared(operator, schema, name, normalize) for name in columns)
+    compared = pl.struct(comparable(operator, schema, name, normalize) for name in columns)
     empty = pl.all_horizontal(pl.col(name).is_null() for name in columns)
     return {
         name: pl.when(~empty).then(compared.hash(seed))
@@ -42,7 +42,12 @@ def content_hashes(
     }
 
 
-def _compared(operator: Operator, schema: pl.Schema, name: str, normalize: Normalize) -> pl.Expr:
+def comparable(operator: Operator, schema: pl.Schema, name: str, normalize: Normalize) -> pl.Expr:
+    """A column in which what makes no difference is the same.
+
+    Raises:
+        OperatorMisuse: when there is no such column.
+    """
     if normalize == "none" or kind_of(column_type(operator, schema, name)) is None:
         return pl.col(name)
     return edited(operator, schema, name, _squeezed)

@@ -12,7 +12,10 @@ from hypothesis import strategies as st
 
 from dagster_project.operators.kernels.ngrams import item_ngrams, shared_ngrams
 from dagster_project.operators.process.decontaminate import Decontaminate
+from dagster_project.warehouse.address import SnapshotAddress
 from dagster_project.warehouse.connect import open_snapshot
+from dagster_project.warehouse.contamination import NotCompared, contamination
+from dagster_project.warehouse.why import why
 from dagster_project.workspace import VersionName
 
 NAME = VersionName("a", "v1")
@@ -177,6 +180,31 @@ def test_what_was_found_stands_in_the_snapshot(exam) -> None:
     assert asked in (exam.root / "exam.jsonl").read_text()
 
 
+def test_the_report_tells_by_set_and_source_what_was_found(exam) -> None:
+    exam.publish("a/v1")
+    (found,) = contamination(exam.store, SnapshotAddress(NAME)).sets
+    assert (found.reference, found.items, found.items_found, found.rows_found) == ("exam", 3, 1, 1)
+    assert found.share_found == pytest.approx(1 / 3)
+    assert [source.model_dump() for source in found.sources] == [
+        {"source": "rows", "removed": 1, "stayed": 0}
+    ]
+    (match,) = found.matches
+    assert (match.number, match.item, match.share) == (0, 1, 1.0)
+    (fate,) = why(exam.store, NAME, "rows:0").fates
+    (removal,) = fate.removed
+    assert removal.matched == match.matched
+    assert removal.survivor is not None and removal.survivor.reference
+    assert removal.survivor.record == 1
+
+
+def test_a_version_that_was_not_compared_is_refused(exam) -> None:
+    path = exam.root / "assets" / "a" / "v1.yaml"
+    path.write_text(re.sub("(steps|checks): .*\n", "", path.read_text()))
+    exam.publish("a/v1")
+    with pytest.raises(NotCompared, match="add `decontaminate`"):
+        contamination(exam.store, SnapshotAddress(NAME))
+
+
 def test_a_contaminated_row_that_stays_keeps_a_version_from_being_published(exam) -> None:
     path = exam.root / "assets" / "a" / "v1.yaml"
     recipe = path.read_text()
@@ -184,6 +212,9 @@ def test_a_contaminated_row_that_stays_keeps_a_version_from_being_published(exam
     outcome = exam.publish("a/v1")
     assert outcome.blocked_by == ["contamination"]
     assert outcome.results[0].observed == "1 of 2 rows hold an item (50 %)"
+    at = SnapshotAddress(NAME, outcome.manifest.snapshot_id)
+    (found,) = contamination(exam.store, at).sets
+    assert [(each.removed, each.stayed) for each in found.sources] == [(0, 1)]
     path.write_text(re.sub("steps: .*\n", "", recipe))
     outcome = exam.publish("a/v1")
     assert "no step marked rows" in str(outcome.results[0].error)
