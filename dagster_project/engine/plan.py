@@ -21,6 +21,7 @@ from dagster_project.recipe.loading import DeclaredVersion
 from dagster_project.recipe.model import Input, PythonInput, Step
 from dagster_project.recipe.problems import DeclarationError, Problem
 from dagster_project.recipe.validation import problems_of
+from dagster_project.warehouse.schema import FORMAT
 from dagster_project.workspace import VersionName
 
 SEMANTICS = 1
@@ -277,7 +278,7 @@ def _recipe_id(
     references = [[name, identity(source)] for name, source in recipe.references.items()]
     return digest(
         {
-            "semantics": SEMANTICS,
+            "semantics": [SEMANTICS, FORMAT],
             "libraries": library_versions(("polars", "duckdb", "pyarrow")),
             "inputs": inputs,
             "references": references,

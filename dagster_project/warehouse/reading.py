@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from graphlib import TopologicalSorter
 from typing import Any
 
+from dagster_project.errors import SeedbedError
 from dagster_project.warehouse.address import (
     AddressRefused,
     RowAddress,
@@ -28,9 +29,15 @@ from dagster_project.warehouse.manifest import (
     read_head,
     read_manifest,
 )
+from dagster_project.warehouse.schema import FORMAT
 from dagster_project.warehouse.store import Store
 from dagster_project.warehouse.verified import Verified
 from dagster_project.workspace import VersionName
+
+
+class SnapshotOutdated(SeedbedError):
+    """A snapshot with another layout than this version of Seedbed reads."""
+
 
 END = 65534
 """Later than every step."""
@@ -147,6 +154,14 @@ class Reader:
         path = self.verified.snapshot(manifest)
         attach(self.connection, path, str(address), str(address))
         opened = OpenSnapshot(address, manifest, {}, {}, {})
+        ((layout,),) = self.all(
+            f"SELECT value FROM {opened.table('manifest')} WHERE key = 'format'"
+        )
+        if layout != str(FORMAT):
+            raise SnapshotOutdated(
+                f"{address} was written by another version of Seedbed and cannot be read by this one; "
+                f"materialize {address.version} again"
+            )
         opened.inputs.update(self._inputs(opened.table("inputs"), manifest.inputs))
         compared = self._inputs(opened.table("reference_inputs"), manifest.references)
         opened.references.update(compared)

@@ -14,8 +14,9 @@ content" across versions and runs.
 
 from __future__ import annotations
 
-FORMAT = 1
-"""Version of this layout, recorded in `manifest`."""
+FORMAT = 2
+"""Version of this layout, recorded in `manifest`. Part of every recipe's identity, so that what has
+another layout is built again."""
 
 TABLES: dict[str, str] = {
     "lineage": """

@@ -42,6 +42,17 @@ CASES: dict[str, list[dict[str, Any]]] = {
         {"columns": ["text"], "against": ["other"], "keep": "last"},
         {},
     ],
+    "deduplicate_lines": [
+        {"column": "text", "min_characters": 1},
+        {
+            "column": "text",
+            "unit": "sentence",
+            "within": "row",
+            "normalize": "none",
+            "min_characters": 1,
+        },
+        {"column": "text", "unit": "paragraph", "max_occurrences": 2, "min_characters": 1},
+    ],
     "deduplicate_near": [
         {"columns": ["text"], "shingles": "characters", "size": 2, "threshold": 0.5},
         {"columns": ["messages", "text"], "keep": "longest"},
@@ -56,6 +67,10 @@ CASES: dict[str, list[dict[str, Any]]] = {
         {"prompt": ["messages"], "conflicts": "merge"},
         {"prompt": ["n"], "answer": ["text"], "conflicts": "merge"},
         {"prompt": ["n"], "answer": ["text"], "conflicts": "drop", "normalize": "none"},
+    ],
+    "deduplicate_substrings": [
+        {"column": "text", "min_tokens": 2},
+        {"column": "text", "min_tokens": 3, "normalize": "case", "max_share": 0.5},
     ],
     "detect_language": [{"column": "text"}],
     "filter_answer_language": [{}, {"column": "text", "prompt": "text", "exempt": None}],
