@@ -22,6 +22,7 @@ from dagster_project.engine.batch import (
 )
 from dagster_project.engine.chunk import Chunk
 from dagster_project.engine.column_lineage import column_lineage
+from dagster_project.engine.decision_cache import DecisionCache
 from dagster_project.engine.inputs import (
     OpenInput,
     Progress,
@@ -239,7 +240,7 @@ class _Run:
         if not chunks:
             self.accounts.add([(step.number, StepCount())])
             return []
-        result = run_relation_step(chunks, step, self.annotations)
+        result = run_relation_step(chunks, step, self.annotations, DecisionCache(self.store))
         self.accounts.add([(step.number, result.count)])
         self._removed(result.removed)
         self._scores(result.scores)

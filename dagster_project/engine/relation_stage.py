@@ -26,6 +26,7 @@ from dagster_project.engine.batch import (
 )
 from dagster_project.engine.chunk import Chunk, frame_digest
 from dagster_project.engine.cutting import without
+from dagster_project.engine.decision_cache import DecisionCache
 from dagster_project.engine.plan import PlannedStep
 from dagster_project.engine.row_stage import check_reads
 from dagster_project.identity import digest
@@ -68,9 +69,18 @@ class RelationResult:
 
 
 def run_relation_step(
-    chunks: Sequence[Chunk], step: PlannedStep, annotations: Collection[str]
+    chunks: Sequence[Chunk],
+    step: PlannedStep,
+    annotations: Collection[str],
+    cache: DecisionCache | None = None,
 ) -> RelationResult:
     """Run a relation step over all rows.
+
+    Args:
+        chunks: the rows.
+        step: with a relation operator.
+        annotations: names of columns that were measured, here or by earlier steps.
+        cache: where its decisions may be, or are kept.
 
     Raises:
         NotConserved: when the operator decides about rows that are not there, twice about one, or
@@ -79,15 +89,23 @@ def run_relation_step(
     operator = step.operator
     assert isinstance(operator, RelationOperator)
     started = time.perf_counter()
-    relation, keys = _narrow(chunks, operator, step)
-    decisions = operator.decide(relation, _Fetch(chunks))
-    gone = _proven(decisions, relation.height, operator, step)
-    stays = relation["row"].filter(~relation["row"].is_in(gone["row"].implode()))
+    known = digest([[chunk.key for chunk in chunks], step.identity])
+    decisions = cache.get(known) if cache else None
+    cached = decisions is not None
+    if decisions is not None:
+        keys = pl.concat([chunk.load().select(KEY) for chunk in chunks], rechunk=True)
+    else:
+        relation, keys = _narrow(chunks, operator, step)
+        decisions = operator.decide(relation, _Fetch(chunks))
+    rows = pl.int_range(keys.height, dtype=pl.UInt64, eager=True).alias("row")
+    gone = _proven(decisions, keys.height, operator, step)
+    stays = rows.filter(~rows.is_in(gone["row"].implode()))
     cuts = _proven_cuts(decisions, stays, operator, step)
     removed = _dispositions(gone, keys, step)
     parts, lost, start = [], [], 0
     for chunk in chunks:
-        verdict = _verdict(relation.select("row").slice(start, chunk.rows), gone, decisions)
+        span = rows.slice(start, chunk.rows).to_frame()
+        verdict = _verdict(span, gone, decisions)
         own = cuts.filter(pl.col("row").is_between(start, start + chunk.rows, closed="left"))
         own = own.with_columns((pl.col("row") - start).cast(pl.UInt32))
         parts.append(_decided(chunk, verdict, own, step, gains=decisions.columns is not None))
@@ -98,12 +116,13 @@ def run_relation_step(
     changed = stays.len() if decisions.columns is not None else cuts["row"].n_unique()
     merged = gone.filter(pl.col("disposition") == "merged").height
     count = StepCount(
-        rows_in=relation.height,
+        rows_in=keys.height,
         kept=stays.len() - changed,
         changed=changed,
         merged=merged,
         dropped=gone.height - merged,
         rows_out=stays.len(),
+        cached=keys.height if cached else 0,
         seconds=time.perf_counter() - started,
         rule_names=list(operator.rule_names),
         rules=[
@@ -116,6 +135,8 @@ def run_relation_step(
         ],
     )
     count.prove(step.name)
+    if cache and not cached:
+        cache.put(known, decisions)
     empty = scores_of(pl.DataFrame(schema=keys.schema), annotations)
     scores = pl.concat(lost, how="diagonal_relaxed") if lost else empty
     return RelationResult(
