@@ -4,7 +4,16 @@ from __future__ import annotations
 
 import typer
 
-from dagster_project.cli import alerts, author, contamination, provenance, run
+from dagster_project.cli import (
+    alerts,
+    author,
+    contamination,
+    export,
+    inspect_version,
+    provenance,
+    render,
+    run,
+)
 
 app = typer.Typer(
     name="seedbed",
@@ -14,6 +23,6 @@ app = typer.Typer(
     rich_markup_mode="rich",
     help="Dataset engineering for finetuning: versions with checks, rows with provenance.",
 )
-for module in (author, run, provenance, contamination):
+for module in (author, run, provenance, inspect_version, contamination, render, export):
     module.add_to(app)
 app.add_typer(alerts.app, name="alerts", help="Where failed checks and runs are reported.")

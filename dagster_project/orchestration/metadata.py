@@ -15,6 +15,7 @@ from dagster_project.orchestration.flow_picture import (
     funnel_picture,
     length_picture,
 )
+from dagster_project.orchestration.inspection_metadata import inspection_metadata
 from dagster_project.quality.gate import Outcome
 from dagster_project.recipe.model import VersionInput
 from dagster_project.warehouse.connect import open_snapshot
@@ -77,6 +78,7 @@ def materialization_metadata(store: Store, plan: Plan, outcome: Outcome) -> dict
         length_picture(_histogram(before), _histogram(after))
     )
     metadata["mean_row_length"] = _mean(after)
+    metadata |= inspection_metadata(store, plan, manifest)
     return {name: value for name, value in metadata.items() if value is not None}
 
 

@@ -37,10 +37,12 @@ def cached(space) -> list[int]:
 
 @pytest.fixture
 def built(space):
-    words = [f"w{number}" for number in range(40)]
-    rows = [{"n": n, "text": " ".join(words[n % 7 : n % 7 + 25] + [str(n)])} for n in range(100)]
+    words = [f"w{number}" for number in range(400)]
+    starts = [n // 4 * 9 for n in range(100)]
+    texts = [" ".join([*words[at : at + 25], str(n)]) for n, at in enumerate(starts)]
+    rows = [{"n": n, "text": text} for n, text in enumerate(texts)]
     space.jsonl("rows.jsonl", rows)
-    space.jsonl("other.jsonl", [{"text": " ".join(words[3:28])}])
+    space.jsonl("other.jsonl", [{"text": " ".join(words[9:34])}])
     space.recipe("a/v1", RECIPE)
     space.publish("a/v1")
     assert cached(space) == [0, 0, 0]

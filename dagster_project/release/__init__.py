@@ -1,0 +1,1 @@
+"""Exports, chat templates and what a trainer sees."""

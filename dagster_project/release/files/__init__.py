@@ -1,0 +1,1 @@
+"""Writing an export: its files, its manifest, its folder."""

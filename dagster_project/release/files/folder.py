@@ -1,0 +1,85 @@
+"""The folder of an export: written beside its place, and put there whole."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from dagster_project.errors import SeedbedError
+from dagster_project.release.files.manifest import NotAnExport, read_manifest
+from dagster_project.release.files.verification import extra_files
+from dagster_project.warehouse.store import sync_file, sync_folder
+
+
+class FolderRefused(SeedbedError):
+    """A folder that an export may not take."""
+
+
+@contextmanager
+def put_at(folder: Path, *, replace: bool) -> Iterator[Path]:
+    """A new folder to write to, which becomes `folder` at the end; after an error or a crash,
+    `folder` is as it was.
+
+    Args:
+        folder: where the export will be.
+        replace: whether it may be there already, as an export with nothing else in it.
+
+    Raises:
+        FolderRefused: when it may not be written, or not replaced.
+    """
+    folder = Path(os.path.abspath(folder))  # not resolved: a link is refused, not followed
+    _require_free(folder, replace)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    temporary = folder.with_name(f".{folder.name}.exporting-{uuid.uuid4().hex}")
+    temporary.mkdir()
+    try:
+        yield temporary
+        for path in sorted(temporary.rglob("*")):
+            (sync_folder if path.is_dir() else sync_file)(path)
+        sync_folder(temporary)
+        _require_free(folder, replace)
+        _put(temporary, folder)
+    except BaseException:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise
+
+
+def _put(temporary: Path, folder: Path) -> None:
+    replaced = None
+    if folder.exists():
+        replaced = folder.with_name(f".{folder.name}.replaced-{uuid.uuid4().hex}")
+        folder.rename(replaced)
+    try:
+        temporary.rename(folder)
+    except BaseException:
+        if replaced is not None:
+            replaced.rename(folder)
+        raise
+    sync_folder(folder.parent)
+    if replaced is not None:
+        shutil.rmtree(replaced)
+
+
+def _require_free(folder: Path, replace: bool) -> None:
+    if not folder.is_symlink() and not folder.exists():
+        return
+    if folder.is_symlink() or not folder.is_dir():
+        raise FolderRefused(f"{folder} is not a folder; name another place for the export")
+    if not replace:
+        raise FolderRefused(
+            f"{folder} is there already; name another folder, or replace an earlier export with "
+            "--force"
+        )
+    try:
+        manifest, _ = read_manifest(folder)
+    except NotAnExport as error:
+        raise FolderRefused(f"{error}; it is left alone, so name another folder") from error
+    if extra := extra_files(folder, manifest):
+        raise FolderRefused(
+            f"{folder} holds files that no export wrote ({', '.join(extra[:5])}"
+            f"{', …' if len(extra) > 5 else ''}); move them, or name another folder"
+        )
