@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import importlib
-import importlib.util
 import pkgutil
 import sys
 from collections.abc import Iterator, Mapping
@@ -20,6 +19,7 @@ from dagster_project.operators.base import (
     RowOperator,
     SplitOperator,
 )
+from dagster_project.workspace_code import unrun_module
 
 KINDS = (RowOperator, SplitOperator, RelationOperator)
 CHAPTERS = ("acquire", "curate", "synthesize", "process", "verify")
@@ -56,7 +56,7 @@ def operators_beside(folder: Path) -> Mapping[str, type[Operator]]:
     for path in sorted(folder.glob("*.py")):
         content = path.read_bytes()
         if b"dagster_project.operators" in content:
-            for operator in operators_of(_load(path, hashlib.sha256(content).hexdigest())):
+            for operator in operators_of(_load(path, content)):
                 found[operator.operator_name()] = operator
     return found
 
@@ -74,14 +74,13 @@ def operators_of(module: ModuleType) -> Iterator[type[Operator]]:
 
 
 @cache
-def _load(path: Path, content_hash: str) -> ModuleType:
-    name = f"seedbed_workspace_{content_hash[:16]}"
-    spec = importlib.util.spec_from_file_location(name, path)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
+def _load(path: Path, content: bytes) -> ModuleType:
+    name = f"seedbed_workspace_{hashlib.sha256(content).hexdigest()[:16]}"
+    module = unrun_module(name, path, content)
+    assert module.__spec__ is not None and module.__spec__.loader is not None
     sys.modules[name] = module
     try:
-        spec.loader.exec_module(module)
+        module.__spec__.loader.exec_module(module)
     except Exception as error:
         del sys.modules[name]
         line = error.__traceback__.tb_next.tb_lineno if _inner(error) else 1  # pyright: ignore

@@ -15,7 +15,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import inspect
 import sys
 from contextvars import ContextVar
@@ -28,6 +27,7 @@ from dagster_project.recipe.loading import DeclaredVersion
 from dagster_project.recipe.model import Recipe
 from dagster_project.recipe.problems import DeclarationError, Problem
 from dagster_project.workspace import VersionName, Workspace
+from dagster_project.workspace_code import unrun_module
 
 _declared: ContextVar[list[DeclaredVersion]] = ContextVar("declared")
 
@@ -87,11 +87,10 @@ def python_versions(
 
 def _run(path: Path) -> None:
     name = f"seedbed_versions_{path.parent.name}_{path.stem}"
-    spec = importlib.util.spec_from_file_location(name, path)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
+    module = unrun_module(name, path, path.read_bytes())
+    assert module.__spec__ is not None and module.__spec__.loader is not None
     sys.modules[name] = module
     try:
-        spec.loader.exec_module(module)
+        module.__spec__.loader.exec_module(module)
     finally:
         del sys.modules[name]

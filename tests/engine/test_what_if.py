@@ -24,6 +24,7 @@ steps:
     name: near
   - filter_rows: {keep: n <> 13}
     name: unlucky
+checks: [source_loss: {max: 1}]
 """
 
 

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import difflib
 import hashlib
-import importlib.util
 import sys
 import traceback
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from importlib.machinery import SourceFileLoader
 from pathlib import Path
-from types import CodeType, ModuleType
+from types import ModuleType
 from typing import Any
 
 import polars as pl
@@ -30,6 +28,7 @@ from dagster_project.operators.acquire.content_key import content_key
 from dagster_project.operators.acquire.input_error import InputError
 from dagster_project.operators.acquire.origins import typed_origin
 from dagster_project.operators.acquire.record_frames import MAX_DEPTH, frame_of_records
+from dagster_project.workspace_code import unrun_module
 
 BLOCK_ROWS = 10_000
 BLOCK_BYTES = 32 * 2**20
@@ -95,13 +94,11 @@ class PythonReader:
         return function
 
     def _run(self, module_name: str, text: bytes) -> ModuleType:
-        loader = _TextLoader(module_name, str(self.path), text)
-        spec = importlib.util.spec_from_file_location(module_name, self.path, loader=loader)
-        assert spec is not None
-        module = importlib.util.module_from_spec(spec)
+        module = unrun_module(module_name, self.path, text)
+        assert module.__spec__ is not None and module.__spec__.loader is not None
         sys.modules[module_name] = module  # where dataclasses look for their module
         try:
-            loader.exec_module(module)
+            module.__spec__.loader.exec_module(module)
         except (Exception, SystemExit) as error:
             raise self._raised(error) from error
         return module
@@ -184,17 +181,6 @@ class PythonReader:
         line = error.lineno if isinstance(error, SyntaxError) else lines[-1] if lines else None
         at = f", line {line}" if line else ""
         return InputError(f"{self._where}{at}: {type(error).__name__}: {error}")
-
-
-class _TextLoader(SourceFileLoader):
-    """Runs a text that was read before, so that what runs is what was hashed; writes no cache."""
-
-    def __init__(self, name: str, path: str, text: bytes) -> None:
-        super().__init__(name, path)
-        self.text = text
-
-    def get_code(self, fullname: str) -> CodeType:
-        return self.source_to_code(self.text, self.path)
 
 
 def _check_names(fields: Mapping[str, pl.DataType]) -> None:
