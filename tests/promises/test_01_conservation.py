@@ -112,6 +112,11 @@ CASES: dict[str, list[dict[str, Any]]] = {
         {"prompt": ["n"], "answer": ["text"], "conflicts": "merge"},
         {"prompt": ["n"], "answer": ["text"], "conflicts": "drop", "normalize": "none"},
     ],
+    "deduplicate_semantic": [
+        {"columns": ["text"], "threshold": 0.5, "same_numbers": False},
+        {"columns": ["messages", "text"], "keep": "longest", "truncate": True},
+        {"columns": ["text"], "against": ["other"]},
+    ],
     "deduplicate_substrings": [
         {"column": "text", "min_tokens": 2},
         {"column": "text", "min_tokens": 3, "normalize": "case", "max_share": 0.5},

@@ -172,7 +172,6 @@ def test_a_file_that_is_no_model_is_told(ready, name: str, content: bytes) -> No
         (11, "its end is missing or does not fit"),
         (28, r"the process that it ran in ended \(-8\)"),
         (32, "Unknown loss"),
-        (68, r"the process that it ran in ended \(-11\)"),
         (120, "can't decode byte"),
     ],
 )

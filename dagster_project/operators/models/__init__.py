@@ -1,0 +1,1 @@
+"""Models that run offline, on the CPU. Each is imported only where it is used."""
