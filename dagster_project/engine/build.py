@@ -36,6 +36,7 @@ from dagster_project.engine.relation_stage import run_relation_step
 from dagster_project.engine.reorder import reorder
 from dagster_project.engine.row_stage import run_steps
 from dagster_project.engine.schema_flow import flow, joined_schema
+from dagster_project.engine.scratch import Scratch
 from dagster_project.engine.stage_cache import StageCache
 from dagster_project.identity import canonical_json, digest
 from dagster_project.operators.acquire.column_types import conform
@@ -240,7 +241,13 @@ class _Run:
         if not chunks:
             self.accounts.add([(step.number, StepCount())])
             return []
-        result = run_relation_step(chunks, step, self.annotations, DecisionCache(self.store))
+        result = run_relation_step(
+            chunks,
+            step,
+            self.annotations,
+            DecisionCache(self.store),
+            Scratch(self.store.cache / "spill"),
+        )
         self.accounts.add([(step.number, result.count)])
         self._removed(result.removed)
         self._scores(result.scores)

@@ -5,9 +5,11 @@ Rows are not moved: each chunk keeps its texts where they are and gains the deci
 
 from __future__ import annotations
 
+import tempfile
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import polars as pl
 
@@ -29,11 +31,13 @@ from dagster_project.engine.cutting import without
 from dagster_project.engine.decision_cache import DecisionCache
 from dagster_project.engine.plan import PlannedStep
 from dagster_project.engine.row_stage import check_reads
+from dagster_project.engine.scratch import Scratch
 from dagster_project.identity import digest
 from dagster_project.operators.base import (
     CUTS_SCHEMA,
     PAIRS_SCHEMA,
     REMOVED_SCHEMA,
+    Columns,
     Decisions,
     Metric,
     RelationOperator,
@@ -73,6 +77,7 @@ def run_relation_step(
     step: PlannedStep,
     annotations: Collection[str],
     cache: DecisionCache | None = None,
+    scratch: Scratch | None = None,
 ) -> RelationResult:
     """Run a relation step over all rows.
 
@@ -81,6 +86,7 @@ def run_relation_step(
         step: with a relation operator.
         annotations: names of columns that were measured, here or by earlier steps.
         cache: where its decisions may be, or are kept.
+        scratch: where large frames and arrays are; None for the system's folder of temporary files.
 
     Raises:
         NotConserved: when the operator decides about rows that are not there, twice about one, or
@@ -95,8 +101,9 @@ def run_relation_step(
     if decisions is not None:
         keys = pl.concat([chunk.load().select(KEY) for chunk in chunks], rechunk=True)
     else:
-        relation, keys = _narrow(chunks, operator, step)
-        decisions = operator.decide(relation, _Fetch(chunks))
+        scratch = scratch or Scratch(Path(tempfile.gettempdir()))
+        relation, keys = _narrow(chunks, operator, step, scratch)
+        decisions = operator.decide(relation, _Fetch(chunks, scratch))
     rows = pl.int_range(keys.height, dtype=pl.UInt64, eager=True).alias("row")
     gone = _proven(decisions, keys.height, operator, step)
     stays = rows.filter(~rows.is_in(gone["row"].implode()))
@@ -152,39 +159,47 @@ def run_relation_step(
 
 
 class _Fetch:
-    """Reads columns of a few rows out of their chunks; a `Fetch`."""
+    """Reads columns of some rows out of their chunks; a `Fetch`."""
 
-    def __init__(self, chunks: Sequence[Chunk]) -> None:
-        self.chunks = chunks
+    def __init__(self, chunks: Sequence[Chunk], scratch: Scratch) -> None:
+        self.chunks, self.scratch = chunks, scratch
+        self.empty, self.concatenated = scratch.empty, scratch.concatenated
 
-    def __call__(
-        self, rows: pl.Series, columns: Callable[[pl.Schema], Mapping[str, pl.Expr]]
-    ) -> pl.DataFrame:
-        frames, start, rows = [], 0, rows.cast(pl.Int64)
+    def __call__(self, rows: pl.Series, columns: Columns) -> pl.DataFrame:
+        return self.scratch.frame(self.batches(rows, columns))
+
+    def batches(self, rows: pl.Series, columns: Columns) -> Iterator[pl.DataFrame]:
+        start, told, rows = 0, False, rows.cast(pl.Int64).alias("row")
         for chunk in self.chunks:
             first, last = rows.search_sorted(pl.Series([start, start + chunk.rows]))
-            if last > first or not frames:
-                batch = chunk.load()[rows[first:last] - start]
+            if last > first or not told:
+                own = rows[first:last]
+                batch = chunk.load()[own - start]
                 wanted = columns(user_schema(batch.schema))
-                frames.append(batch.with_columns(**wanted).select(list(wanted)))
+                computed = batch.with_columns(**wanted).select(list(wanted))
+                yield computed.select(own.cast(pl.UInt64), pl.all())
+                told = True
             start += chunk.rows
-        return pl.concat(frames).select(rows.cast(pl.UInt64).alias("row"), pl.all())
 
 
 def _narrow(
-    chunks: Sequence[Chunk], operator: RelationOperator, step: PlannedStep
+    chunks: Sequence[Chunk], operator: RelationOperator, step: PlannedStep, scratch: Scratch
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """The columns the operator asked for, and who the rows are."""
-    frames, keys = [], []
-    for chunk in chunks:
-        batch = chunk.load()
-        check_reads(operator, batch.schema, step)
-        wanted = operator.columns(user_schema(batch.schema))
-        frames.append(batch.with_columns(**wanted).select(list(wanted)))
-        keys.append(batch.select(KEY))
-    relation = pl.concat(frames, rechunk=True)
-    relation = relation.select(pl.int_range(pl.len(), dtype=pl.UInt64).alias("row"), pl.all())
-    return relation, pl.concat(keys, rechunk=True)
+    keys = []
+
+    def columns() -> Iterator[pl.DataFrame]:
+        start = 0
+        for chunk in chunks:
+            batch = chunk.load()
+            check_reads(operator, batch.schema, step)
+            wanted = operator.columns(user_schema(batch.schema))
+            rows = pl.int_range(start, start + batch.height, dtype=pl.UInt64).alias("row")
+            yield batch.with_columns(**wanted).select(rows, *wanted)
+            keys.append(batch.select(KEY))
+            start += batch.height
+
+    return scratch.frame(columns()), pl.concat(keys, rechunk=True)
 
 
 def _proven(

@@ -17,15 +17,18 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol, Self
 
 import polars as pl
 from pydantic import BaseModel, ConfigDict
 
 from dagster_project.errors import SeedbedError
+
+if TYPE_CHECKING:
+    from numpy.typing import DTypeLike, NDArray
 
 SYSTEM_PREFIX = "__"
 """Columns whose names start so belong to the runner; no operator reads or adds one."""
@@ -177,9 +180,29 @@ class Decisions:
     metrics: Sequence[Metric] = ()
 
 
-Fetch = Callable[[pl.Series, Callable[[pl.Schema], Mapping[str, pl.Expr]]], pl.DataFrame]
-"""`fetch(rows, columns)`: `row` and the columns that `columns(schema)` names, for these rows (UInt64,
-sorted, each once), in their order."""
+Columns = Callable[[pl.Schema], Mapping[str, pl.Expr]]
+"""Columns by name, from the schema of the rows that they are computed from."""
+
+
+class Fetch(Protocol):
+    """Gives a relation operator more than its narrow columns, and room that may exceed memory."""
+
+    def __call__(self, rows: pl.Series, columns: Columns) -> pl.DataFrame:
+        """`row` and the columns asked for, of these rows (UInt64, sorted, each once), in order."""
+        ...
+
+    def batches(self, rows: pl.Series, columns: Columns) -> Iterator[pl.DataFrame]:
+        """The same in parts, at least one, of which one is in memory at a time."""
+        ...
+
+    def empty(self, shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:
+        """An array whose contents do not matter yet; in a file if it is large."""
+        ...
+
+    def concatenated(self, parts: Iterable[NDArray[Any]], dtype: DTypeLike) -> NDArray[Any]:
+        """Arrays of one dimension, one after the other; in a file if they are large."""
+        ...
+
 
 REMOVED_SCHEMA = pl.Schema(
     {

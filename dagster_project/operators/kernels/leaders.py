@@ -40,30 +40,69 @@ class Leaders(NamedTuple):
     skipped: int
 
 
-def buckets_of(keys: NDArray[np.uint64]) -> NDArray[np.int32]:
-    """For each row and band, a number that rows with an equal key share; -1 where a row is alone.
+class Buckets(NamedTuple):
+    """Rows that agree in a band.
+
+    Attributes:
+        numbers: shape (bands, rows): which bucket of the band a row is in; -1 where it is alone.
+        starts: shape (bands + 1): how many buckets the bands before have.
+        sizes: of all buckets, band after band.
+    """
+
+    numbers: NDArray[np.int32]
+    starts: NDArray[np.int64]
+    sizes: NDArray[np.uint32]
+
+    def shared(self) -> NDArray[np.bool_]:
+        """Which rows agree with another in any band."""
+        found = np.zeros(self.numbers.shape[1], np.bool_)
+        for band in self.numbers:
+            found |= band >= 0
+        return found
+
+
+def buckets_of(keys: NDArray[np.uint32]) -> Buckets:
+    """Number the rows that have an equal key in a band. The keys are overwritten with the numbers.
 
     Args:
-        keys: one row a text, one column a band.
+        keys: shape (bands, rows); 0 agrees with nothing.
     """
-    buckets = np.full(keys.shape, -1, np.int32)
+    numbers = keys.view(np.int32)
+    starts, sizes = [0], [np.empty(0, np.uint32)]
+    rows = np.arange(keys.shape[1], dtype=np.uint64)
+    for band, own in enumerate(keys):
+        ordered = np.sort(own.astype(np.uint64) << np.uint64(32) | rows)
+        found = np.empty(len(rows) // 2, np.uint32)
+        used = _number(ordered, numbers[band], found)
+        sizes.append(found[:used].copy())
+        starts.append(starts[-1] + used)
+    return Buckets(numbers, np.array(starts), np.concatenate(sizes))
+
+
+@compiled
+def _number(ordered, numbers, sizes):
     used = 0
-    for band in range(keys.shape[1]):
-        order = np.argsort(keys[:, band], kind="stable")
-        ordered = keys[order, band]
-        new = np.concatenate([[True], ordered[1:] != ordered[:-1]])
-        group = np.cumsum(new) - 1
-        sizes = np.bincount(group)
-        shared = sizes > 1
-        numbers = np.where(shared, used + np.cumsum(shared) - 1, -1)
-        buckets[order, band] = numbers[group]
-        used += int(shared.sum())
-    return buckets
+    at = 0
+    while at < len(ordered):
+        key = ordered[at] >> np.uint64(32)
+        after = at + 1
+        while after < len(ordered) and ordered[after] >> np.uint64(32) == key:
+            after += 1
+        number = -1
+        if after - at > 1 and key != 0:
+            number = used
+            sizes[used] = after - at
+            used += 1
+        for place in range(at, after):
+            numbers[ordered[place] & np.uint64(0xFFFFFFFF)] = number
+        at = after
+    return used
 
 
 def find_leaders(
     order: NDArray[np.int64],
-    buckets: NDArray[np.int32],
+    numbers: NDArray[np.int32],
+    buckets: Buckets,
     values: NDArray[np.uint32],
     ends: NDArray[np.int64],
     threshold: float,
@@ -74,57 +113,53 @@ def find_leaders(
 
     Args:
         order: all rows, those that should rather stay first.
-        buckets: from `buckets_of`.
+        numbers: shape (rows, bands): which bucket of each band a row is in; -1 for none.
+        buckets: from `buckets_of`; of more rows, maybe.
         values: the sorted sets of all rows, one after the other.
         ends: where each set starts, and the last one ends.
         threshold: least similarity of a row to the one that stays for it.
         recorded: least similarity of pairs that are told.
         fixed: how many rows, the first in `order`, stay whatever they are like.
-
     """
+    room = np.minimum(buckets.sizes, MOST_LEADERS)
+    rooms = np.concatenate([[0], np.cumsum(room, dtype=np.int64)])
     leader = np.full(len(order), -1, np.int64)
     similarity = np.zeros(len(order))
     skipped = np.zeros(1, np.int64)
-    room = max(16, len(order))
+    told = max(16, len(order))
     while True:
-        pairs, similarities = np.empty((room, 2), np.int64), np.empty(room)
+        pairs, similarities = np.empty((told, 2), np.int64), np.empty(told)
         count = _find(
-            order, buckets, values, ends, threshold, recorded, fixed, leader, similarity, pairs,
-            similarities, skipped,
+            order, numbers, buckets.starts, rooms, values, ends, threshold, recorded, fixed, leader,
+            similarity, pairs, similarities, skipped,
         )  # fmt: skip
-        if count <= room:
+        if count <= told:
             found = pairs[:count], similarities[:count]
             return Leaders(leader, similarity, *found, int(skipped[0]))
-        room = count
+        told = count
 
 
 @compiled
 def _find(
-    order, buckets, values, ends, threshold, recorded, fixed, leader, similarity, pairs,
-    similarities, skipped,
+    order, numbers, starts, rooms, values, ends, threshold, recorded, fixed, leader, similarity,
+    pairs, similarities, skipped,
 ):  # fmt: skip
-    rows, bands = buckets.shape
-    heads = np.full(buckets.max() + 1, -1, np.int64)
-    tails = np.full(buckets.max() + 1, -1, np.int64)
-    entries = np.empty(rows * bands, np.int64)
-    following = np.full(rows * bands, -1, np.int64)
+    rows, bands = numbers.shape
+    leaders = np.empty(rooms[-1], np.uint32)
+    counts = np.zeros(len(rooms) - 1, np.uint32)
     seen = np.full(rows, -1, np.int64)
-    filled = 0
     count = 0
     skipped[0] = 0
     for place, row in enumerate(order):
         best, most = -1, 0.0
         left = False
         for band in range(bands if place >= fixed else 0):
-            bucket = buckets[row, band]
-            if bucket < 0:
+            if numbers[row, band] < 0:
                 continue
-            entry = heads[bucket]
-            for _ in range(MOST_LEADERS):
-                if entry < 0:
-                    break
-                other = entries[entry]
-                entry = following[entry]
+            bucket = starts[band] + numbers[row, band]
+            first = rooms[bucket]
+            for entry in range(first, min(first + counts[bucket], rooms[bucket + 1])):
+                other = leaders[entry]
                 if seen[other] == row:
                     continue
                 seen[other] = row
@@ -137,23 +172,20 @@ def _find(
                 count += 1
                 if alike >= threshold and alike > most:
                     best, most = other, alike
-            left |= entry >= 0
+            left |= counts[bucket] > MOST_LEADERS
         skipped[0] += left
         leader[row] = best
         similarity[row] = most
         if best >= 0:
             continue
         for band in range(bands):
-            bucket = buckets[row, band]
-            if bucket < 0:
+            if numbers[row, band] < 0:
                 continue
-            entries[filled] = row
-            if heads[bucket] < 0:
-                heads[bucket] = filled
-            else:
-                following[tails[bucket]] = filled
-            tails[bucket] = filled
-            filled += 1
+            bucket = starts[band] + numbers[row, band]
+            entry = rooms[bucket] + counts[bucket]
+            if entry < rooms[bucket + 1]:
+                leaders[entry] = row
+            counts[bucket] += 1
     return count
 
 

@@ -40,8 +40,8 @@ def bands_for(threshold: float) -> tuple[int, int]:
 
 
 def band_keys(texts: pl.Series, unit: Unit, size: int, bands: int, rows: int) -> pl.Series:
-    """One key a band for each text; texts with an equal key are candidates. Null where a text has no
-    shingle.
+    """One key a band for each text; texts with an equal key are candidates. All are 0 where a text has
+    no shingle.
 
     Args:
         texts: of String.
@@ -51,16 +51,12 @@ def band_keys(texts: pl.Series, unit: Unit, size: int, bands: int, rows: int) ->
         rows: hashes of a band.
 
     Returns:
-        `Array(UInt64, bands)`.
+        `Array(UInt32, bands)`.
     """
     data, offsets = text_buffers(texts)
-    keys = np.empty((len(texts), bands), np.uint64)
-    counts = np.empty(len(texts), np.int64)
-    _band_keys(
-        data, offsets, size, unit == "words", *code_points(), _permutations(), rows, keys, counts
-    )
-    whole = pl.Series(texts.name, keys, dtype=pl.Array(pl.UInt64, bands))
-    return pl.select(pl.when(pl.Series(counts > 0)).then(whole)).to_series().alias(texts.name)
+    keys = np.zeros((len(texts), bands), np.uint32)
+    _band_keys(data, offsets, size, unit == "words", *code_points(), _permutations(), rows, keys)
+    return pl.Series(texts.name, keys, dtype=pl.Array(pl.UInt32, bands))
 
 
 def shingle_sets(texts: pl.Series, unit: Unit, size: int) -> pl.Series:
@@ -87,20 +83,21 @@ def _permutations() -> NDArray[np.uint32]:
 
 
 @compiled
-def _band_keys(data, offsets, size, words, folded, kinds, permutations, rows, keys, counts):
+def _band_keys(data, offsets, size, words, folded, kinds, permutations, rows, keys):
+    texts, bands = keys.shape
     longest = 1
-    for text in range(len(counts)):
+    for text in range(texts):
         longest = max(longest, offsets[text + 1] - offsets[text])
     found = np.empty(longest, np.uint64)
     ring = np.empty(size, np.uint64)
-    bands = keys.shape[1]
     used = bands * rows
     factors, offs = permutations[0, :used].copy(), permutations[1, :used].copy()
     signature = np.empty(used, np.uint32)
-    for text in range(len(counts)):
+    for text in range(texts):
         start, end = offsets[text], offsets[text + 1]
         count = shingle(data, start, end, size, words, folded, kinds, ring, found)
-        counts[text] = count
+        if count == 0:
+            continue
         signature[:] = np.uint32(0xFFFFFFFF)
         for index in range(count):
             low = np.uint32(found[index])
@@ -113,7 +110,7 @@ def _band_keys(data, offsets, size, words, folded, kinds, permutations, rows, ke
             for row in range(band * rows, (band + 1) * rows):
                 key = (key ^ np.uint64(signature[row])) * np.uint64(0x9E3779B97F4A7C15)
                 key ^= key >> np.uint64(32)
-            keys[text, band] = mix(key)
+            keys[text, band] = max(np.uint32(1), np.uint32(mix(key)))
 
 
 @compiled

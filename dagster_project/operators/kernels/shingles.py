@@ -95,6 +95,18 @@ def _decode(data, at):
 
 
 @compiled
+def _read(data, at, end, folded, kinds):
+    """The code point at a byte: what it is to words, its case-folded self, and the byte after it. At the
+    end of a text there is a separator."""
+    if at >= end:
+        return np.uint8(SEPARATOR), np.int32(32), at + 1
+    point, after = _decode(data, at)
+    if point < _TABLE:
+        return kinds[point], folded[point], after
+    return np.uint8(ALONE if point < _IDEOGRAPHS_END else SEPARATOR), point, after
+
+
+@compiled
 def next_word(data, at, end, folded, kinds):
     """The next word of a text: its hash, which is 0 if there is none, the byte where it starts, the
     byte after it, and where to go on."""
@@ -102,13 +114,7 @@ def next_word(data, at, end, folded, kinds):
     word = np.uint64(0)
     start, after = at, at
     while at < end:
-        point, following = _decode(data, at)
-        kind = SEPARATOR
-        if point < _TABLE:
-            kind = kinds[point]
-            point = folded[point]
-        elif point < _IDEOGRAPHS_END:
-            kind = ALONE
+        kind, point, following = _read(data, at, end, folded, kinds)
         if kind == INSIDE:
             if word == 0:
                 start = at
@@ -127,6 +133,9 @@ def next_word(data, at, end, folded, kinds):
 def shingle(data, start, end, size, words, folded, kinds, ring, found):
     """The hashes of one text's shingles, in order, into `found`; returns how many.
 
+    A hash is that of a polynomial whose coefficients are the hashes of the units, which is carried on
+    from one shingle to the next.
+
     Args:
         data: UTF-8.
         start, end: of the text, in bytes.
@@ -136,25 +145,19 @@ def shingle(data, start, end, size, words, folded, kinds, ring, found):
         ring: room for `size` hashes.
         found: room for as many hashes as the text has bytes.
     """
+    base = np.uint64(0xD6E8FEB86659FD93)
     multiplier = np.uint64(0x9E3779B97F4A7C15)
     space = np.uint64(32)
+    leaving = _power(base, size)
+    joined = np.uint64(0)
     count = 0
-    units = 0
+    filled = 0
+    place = 0
     word = np.uint64(0)
     at = start
     spaced = True
     while at <= end:
-        kind = SEPARATOR
-        point = np.int32(32)
-        if at < end:
-            point, at = _decode(data, at)
-            if point < _TABLE:
-                kind = kinds[point]
-                point = folded[point]
-            elif point < _IDEOGRAPHS_END:
-                kind = ALONE
-        else:
-            at += 1
+        kind, point, at = _read(data, at, end, folded, kinds)
         first, second = np.uint64(0), np.uint64(0)
         if words:
             if kind == INSIDE:
@@ -173,22 +176,27 @@ def shingle(data, start, end, size, words, folded, kinds, ring, found):
         for unit in (first, second):
             if unit == 0:
                 continue
-            ring[units % size] = unit
-            units += 1
-            if units >= size:
-                found[count] = _joined(ring, units, size)
+            joined = joined * base + unit
+            if filled < size:
+                filled += 1
+            else:
+                joined -= ring[place] * leaving
+            ring[place] = unit
+            place += 1
+            if place == size:
+                place = 0
+            if filled == size:
+                found[count] = mix(joined)
                 count += 1
-    if count == 0 and units > 0:
-        found[0] = _joined(ring, units, units)
+    if count == 0 and filled > 0:
+        found[0] = mix(joined)
         count = 1
     return count
 
 
 @compiled
-def _joined(ring, units, size):
-    """A hash of the last `size` units."""
-    value = np.uint64(size)
-    for index in range(units - size, units):
-        value = (value ^ ring[index % len(ring)]) * np.uint64(0xD6E8FEB86659FD93)
-        value ^= value >> np.uint64(32)
-    return mix(value)
+def _power(base, exponent):
+    value = np.uint64(1)
+    for _ in range(exponent):
+        value *= base
+    return value

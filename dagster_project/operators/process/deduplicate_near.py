@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import ClassVar, Literal, Self
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import polars as pl
-from pydantic import Field, PrivateAttr, model_validator
+from pydantic import Field
 
-from dagster_project.operators.base import Decisions, Fetch, Metric, RelationOperator, removed
-from dagster_project.operators.process.compared_text import compared_text
-from dagster_project.operators.process.measure_length import length
+from dagster_project.operators.base import Decisions, Fetch, Metric
+from dagster_project.operators.process.alike_rows import _MergesAlike
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+AT_ONCE = 65_536
+"""Rows whose keys are put in place at once."""
 
 
-class DeduplicateNear(RelationOperator):
+class DeduplicateNear(_MergesAlike):
     """Merges rows whose texts are nearly the same into one of them, their survivor.
 
     Texts are alike by the Jaccard similarity of their sets of shingles: overlapping runs of `size`
@@ -35,6 +39,9 @@ class DeduplicateNear(RelationOperator):
     do, only the first 256 of them are compared; the metric `rows_not_compared_with_all` counts the
     rows to which that happened.
 
+    Signatures and sets of shingles are kept in files where they exceed memory, so that a corpus may be
+    larger than it.
+
     With `against`, rows are merged into rows of references too, such as those of a version that is in
     use already, and into these first; no row of a reference comes into the version.
 
@@ -49,17 +56,9 @@ class DeduplicateNear(RelationOperator):
     """
 
     rule_names = ("near_duplicate",)
-    least_similarity = "threshold"
+    recorded_below = 0.1
     libraries: ClassVar[tuple[str, ...]] = ("numba", "numpy")
 
-    compared: tuple[str, ...] = Field(
-        alias="columns", min_length=1, description="Columns of text or chat messages, as one text."
-    )
-    roles: tuple[str, ...] = Field(
-        default=("user", "assistant"),
-        min_length=1,
-        description="Whose messages are compared, in columns of chat messages.",
-    )
     threshold: float = Field(
         default=0.8, gt=0, le=1, description="Least similarity of rows that are merged, 0 to 1."
     )
@@ -73,176 +72,79 @@ class DeduplicateNear(RelationOperator):
         default="words", description="What a shingle is made of."
     )
     size: int = Field(default=5, ge=1, le=64, description="Words or characters of a shingle.")
-    keep: Literal["first", "last", "longest", "highest"] = Field(
-        default="first",
-        description="Which row stays: the `first`, the `last`, the one with most characters, or the "
-        "one with the `highest` value in the column `by`; the first of equals.",
-    )
-    by: str | None = Field(default=None, description="The column of `keep: highest`.")
-    prefer: dict[str, tuple[str, ...]] = Field(
-        default={},
-        max_length=1,
-        description="Before `keep`: a column and its values, best first, such as "
-        "`{source: [manual, forum]}`; other values come last.",
-    )
-
-    against: tuple[str, ...] = Field(
-        default=(),
-        description="References of the recipe, with the same columns: a row that is alike to one of "
-        "theirs is merged into that.",
-    )
-
-    _compared_with: dict[str, pl.DataFrame] = PrivateAttr(default={})
-
-    @model_validator(mode="after")
-    def _consistent(self) -> Self:
-        if (self.keep == "highest") != (self.by is not None):
-            raise ValueError("`keep: highest`, and only that, needs a column in `by`")
-        if self.recorded_from is not None and self.recorded_from > self.threshold:
-            raise ValueError("`recorded_from` is above `threshold`: merged pairs are always stored")
-        return self
-
-    def pairs_told_from(self) -> float:
-        if self.recorded_from is not None:
-            return self.recorded_from
-        return round(max(self.threshold - 0.1, 0.05), 6)
-
-    def reads(self) -> Sequence[str]:
-        return [*self.compared, *self.prefer, *([self.by] if self.by else [])]
-
-    def references(self) -> Mapping[str, Sequence[str]]:
-        return dict.fromkeys(self.against, self.compared)
-
-    def prepared(self, references: Mapping[str, pl.DataFrame], files: Mapping[str, Path]) -> Self:
-        ready = self.model_copy()
-        ready._compared_with = {
-            name: rows.select("row", text=self._text(rows.schema))
-            for name, rows in references.items()
-        }
-        return ready
 
     def columns(self, schema: pl.Schema) -> Mapping[str, pl.Expr]:
-        wanted = {"keys": self._keys(self._text(schema))}
-        for column, values in self.prefer.items():
-            places = {value: place for place, value in enumerate(values)}
-            wanted["place"] = (
-                pl.col(column).cast(pl.String).replace_strict(places, default=len(places))
-            )
-        if self.keep == "longest":
-            wanted["value"] = pl.sum_horizontal(
-                length(self, schema, name, "characters", "o200k") for name in self.compared
-            )
-        elif self.by:
-            wanted["value"] = pl.col(self.by)
-        return wanted
+        return {"keys": self._keys(self._text(schema)), **self._standing(schema)}
 
     def decide(self, relation: pl.DataFrame, fetch: Fetch) -> Decisions:
-        import numpy as np
-
         from dagster_project.operators.kernels.leaders import buckets_of, find_leaders
 
         others = self._others()
-        keyed = relation.filter(pl.col("keys").is_not_null())
-        keys = pl.concat([keyed["keys"], others["keys"]])
-        buckets = buckets_of(keys.to_numpy())
-        candidates = pl.Series(np.any(buckets >= 0, axis=1))
-        buckets = buckets[candidates.to_numpy()]
-        keyed = keyed.filter(candidates.head(keyed.height))
-        others = others.filter(candidates.tail(others.height))
-        rows = keyed["row"]
-        if rows.is_empty():
-            return Decisions(removed([], "merged", "near_duplicate"))
-        sets = pl.concat(
-            [fetch(rows, self._sets)["sets"], others.select(self._set(pl.col("text")))["text"]]
-        )
-        ends = np.concatenate([[0], sets.list.len().cum_sum().to_numpy()]).astype(np.int64)
-        leader, similarity, pairs, similarities, skipped = find_leaders(
-            np.concatenate([np.arange(len(rows), len(sets)), self._order(keyed)]),
+        keys = self._keys_by_band(relation, others, fetch)
+        buckets = buckets_of(keys)
+        shared = buckets.shared()
+        rows = relation.drop("keys").filter(pl.Series(shared[: relation.height]))
+        others = others.filter(pl.Series(shared[relation.height :]))
+        numbers = fetch.empty((rows.height + others.height, len(keys)), "int32")
+        for band, own in enumerate(buckets.numbers):
+            numbers[:, band] = own[shared]
+        lengths: list[pl.Series] = []
+        sets = fetch.concatenated(self._set_values(rows["row"], others, fetch, lengths), "uint32")
+        leaders = find_leaders(
+            self._order(rows, others.height),
+            numbers,
             buckets,
-            sets.explode(empty_as_null=False).to_numpy(),
-            ends,
+            sets,
+            pl.concat([pl.Series([0], dtype=pl.UInt32), *lengths])
+            .cast(pl.Int64)
+            .cum_sum()
+            .to_numpy(),
             self.threshold,
             self.pairs_told_from(),
             others.height,
         )
-        found = pl.DataFrame(
-            {
-                "row": rows.gather(pairs[:, 0]),
-                "position": pairs[:, 1],
-                "similarity": np.round(similarities, 6),
-            }
-        )
-        merged = np.flatnonzero(leader >= 0)
-        gone = pl.DataFrame(
-            {
-                "row": rows.gather(merged),
-                "position": leader[merged],
-                "similarity": np.round(similarity[merged], 6),
-            }
-        )
-        who = pl.concat(
-            [
-                rows.to_frame("other").with_columns(pl.lit(None, pl.String).alias("reference")),
-                others.select(pl.col("row").cast(pl.UInt64).alias("other"), "reference"),
-            ]
-        ).with_row_index("position")
-        who = who.cast({"position": pl.Int64})
-        gone = gone.join(who, on="position", how="left", maintain_order="left")
-        return Decisions(
-            removed(
-                gone["row"],
-                "merged",
-                "near_duplicate",
-                measured=gone["similarity"].cast(pl.String),
-                threshold=f"< {self.threshold:g}",
-                survivor=gone["other"],
-                similarity=gone["similarity"],
-                reference=gone["reference"],
-            ),
-            pairs=found.join(who, on="position", how="left", maintain_order="left"),
-            metrics=[Metric("rows_not_compared_with_all", None, skipped)],
-        )
+        metrics = [Metric("rows_not_compared_with_all", None, leaders.skipped)]
+        return self._merged(rows["row"], others, leaders, metrics)
 
-    def _others(self) -> pl.DataFrame:
-        """The rows of references that have something to compare: `reference`, `row`, `text`, `keys`."""
-        text = pl.col("text")
-        frames = [
-            rows.with_columns(pl.lit(name).alias("reference"), self._keys(text).alias("keys"))
-            for name, rows in self._compared_with.items()
-        ]
-        empty = pl.DataFrame(schema={"row": pl.Int64, "text": pl.String, "reference": pl.String})
-        frames.append(empty.with_columns(self._keys(text).alias("keys")))
-        return pl.concat(frames).filter(pl.col("keys").is_not_null())
+    def _keys_by_band(
+        self, relation: pl.DataFrame, others: pl.DataFrame, fetch: Fetch
+    ) -> NDArray[Any]:
+        """The keys of rows, then of others, band by band."""
+        bands, _ = self._bands()
+        keys = fetch.empty((bands, relation.height + others.height), "uint32")
+        known = others.select(keys=self._keys(pl.col("text")))
+        start = 0
+        for frame in (relation.select("keys"), known):
+            for part in frame.iter_slices(AT_ONCE):
+                keys[:, start : start + part.height] = part["keys"].to_numpy().T
+                start += part.height
+        return keys
 
-    def _order(self, relation: pl.DataFrame):
-        """Positions of the rows, those that should rather stay first."""
-        by, descending = [], []
-        if self.prefer:
-            by.append("place")
-            descending.append(False)
-        if self.keep in ("longest", "highest"):
-            by.append("value")
-            descending.append(True)
-        numbered = relation.with_columns(position=pl.int_range(pl.len(), dtype=pl.Int64))
-        ordered = numbered.sort(
-            [*by, "position"],
-            descending=[*descending, self.keep == "last"],
-            nulls_last=True,
-        )
-        return ordered["position"].to_numpy()
+    def _set_values(
+        self, rows: pl.Series, others: pl.DataFrame, fetch: Fetch, lengths: list[pl.Series]
+    ) -> Iterator[NDArray[Any]]:
+        """The shingles of rows, then of others; notes how many each has."""
+        for batch in fetch.batches(rows, lambda schema: {"sets": self._set(self._text(schema))}):
+            lengths.append(batch["sets"].list.len())
+            yield batch["sets"].explode(empty_as_null=False).to_numpy()
+        sets = others.select(sets=self._set(pl.col("text")))["sets"]
+        lengths.append(sets.list.len())
+        yield sets.explode(empty_as_null=False).to_numpy()
+
+    def _bands(self) -> tuple[int, int]:
+        from dagster_project.operators.kernels.minhash import bands_for
+
+        return bands_for(self.pairs_told_from())
 
     def _keys(self, text: pl.Expr) -> pl.Expr:
-        from dagster_project.operators.kernels.minhash import band_keys, bands_for
+        from dagster_project.operators.kernels.minhash import band_keys
 
-        bands, rows = bands_for(self.pairs_told_from())
+        bands, rows = self._bands()
         return text.map_batches(
             lambda texts: band_keys(texts, self.shingles, self.size, bands, rows),
-            return_dtype=pl.Array(pl.UInt64, bands),
+            return_dtype=pl.Array(pl.UInt32, bands),
             is_elementwise=True,
         )
-
-    def _sets(self, schema: pl.Schema) -> Mapping[str, pl.Expr]:
-        return {"sets": self._set(self._text(schema))}
 
     def _set(self, text: pl.Expr) -> pl.Expr:
         from dagster_project.operators.kernels.minhash import shingle_sets
@@ -252,6 +154,3 @@ class DeduplicateNear(RelationOperator):
             return_dtype=pl.List(pl.UInt32),
             is_elementwise=True,
         )
-
-    def _text(self, schema: pl.Schema) -> pl.Expr:
-        return compared_text(self, schema, self.compared, self.roles)
