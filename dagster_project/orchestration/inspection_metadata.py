@@ -100,12 +100,12 @@ def _outliers(found: Sequence[Outliers]) -> list[Mapping[str, Any]]:
     return [
         {
             "measure": f"{each.column} {each.unit}",
-            "median": float(each.median),
-            "rows": each.rows,
-            "row": str(row.row),
-            "value": float(row.value),
+            "median": round(float(each.median), 3),
+            "rows_as_far": each.rows,
+            "value": round(float(row.value), 3),
             "deviations": round(row.distance, 1),
             "text": row.text,
+            "row": str(row.row),
         }
         for each in far
         for row in each.farthest

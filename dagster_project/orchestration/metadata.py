@@ -61,9 +61,9 @@ def materialization_metadata(store: Store, plan: Plan, outcome: Outcome) -> dict
             "sample": _table(_sample(connection)),
             "rows_in": rows_in,
             "rows_removed": removed,
-            "removed_share": removed / rows_in if rows_in else 0.0,
+            "removed_share": round(removed / rows_in, 4) if rows_in else 0.0,
             "rows_quarantined": _one(connection, "SELECT count(*) FROM quarantine"),
-            "seconds": float(_one(connection, "SELECT coalesce(sum(seconds), 0) FROM steps")),
+            "seconds": round(_one(connection, "SELECT coalesce(sum(seconds), 0) FROM steps"), 3),
             "spend_dollars": float(spend),
             "snapshot": f"{manifest.version}@{manifest.snapshot_id}",
             "snapshot_file": dg.MetadataValue.path(
@@ -253,7 +253,7 @@ def _histogram(lengths: dict[int, tuple[int, int]]) -> list[int]:
 
 def _mean(lengths: dict[int, tuple[int, int]]) -> float:
     rows = sum(count for count, _ in lengths.values())
-    return sum(characters for _, characters in lengths.values()) / rows if rows else 0.0
+    return round(sum(size for _, size in lengths.values()) / rows, 1) if rows else 0.0
 
 
 def _table(records: Sequence[dict[str, Any]]) -> dg.MetadataValue | None:
