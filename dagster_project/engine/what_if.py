@@ -123,12 +123,12 @@ def what_if(plan: Plan, store: Store, setting: str, examples: int = 3) -> WhatIf
                 f"{plan.name}: the recipe was changed since {snapshot.address} was built; "
                 "materialize it first"
             )
-        if isinstance(operator, RowOperator):
-            verdicts = _by_scores(reader, snapshot, step, operator)
-        elif not isinstance(operator, RelationOperator):
-            raise _not_measured(step, [])
-        else:
+        if isinstance(operator, RelationOperator) and operator.least_similarity:
             verdicts = _by_pairs(reader, snapshot, step, parameter, operator)
+        elif isinstance(operator, RelationOperator | RowOperator):
+            verdicts = _by_scores(reader, snapshot, step, parameter, operator)
+        else:
+            raise _not_measured(step, [])
         rows = verdicts.rows.sort(KEY)
         goes = rows.filter(pl.col("row_id").is_not_null() & pl.col("now").is_not_null())
         comes = rows.filter(pl.col("was").is_not_null() & pl.col("now").is_null())
@@ -200,9 +200,13 @@ def _reached(step: PlannedStep, snapshot: OpenSnapshot) -> str:
 
 
 def _by_scores(
-    reader: Reader, snapshot: OpenSnapshot, step: PlannedStep, operator: RowOperator
+    reader: Reader,
+    snapshot: OpenSnapshot,
+    step: PlannedStep,
+    parameter: str,
+    operator: RowOperator | RelationOperator,
 ) -> _Verdicts:
-    """The verdicts of a row operator's rules on the values measured when the snapshot was built."""
+    """The verdicts of an operator's rules on the values measured when the snapshot was built."""
     own = [n for n, item in snapshot.inputs.items() if step.input in (None, item.name)]
     if any(snapshot.renumbered(number, step.number) for number in own):
         raise CannotTell(
@@ -211,8 +215,9 @@ def _by_scores(
         )
     scores = reader.connection.sql(f"SELECT * FROM {snapshot.table('scores')} LIMIT 0").pl().schema
     data = reader.connection.sql(f"SELECT * FROM {snapshot.table('rows')} LIMIT 0").pl().schema
+    schema = pl.Schema({**data, **scores})
     try:
-        rules = list(operator.rules(pl.Schema({**data, **scores})))
+        rules = list(operator.rules(schema))
     except OperatorMisuse as error:
         raise _not_measured(step, [str(error)]) from error
     needed = {name for rule in rules for name in rule.keep.meta.root_names()}
@@ -220,12 +225,40 @@ def _by_scores(
     missing = sorted(needed - (set(scores) - {*KEY, "row_id"}))
     if missing or not rules:
         raise _not_measured(step, [f"`{name}`" for name in missing])
+    _require_threshold(step, parameter, operator, rules, schema)
     wanted = ", ".join(f'scores."{name}"' for name in sorted(needed))
     rows = reader.connection.sql(
         f"SELECT reached.*, {wanted} FROM ({_reached(step, snapshot)}) AS reached "
         f"JOIN {snapshot.table('scores')} AS scores USING ({', '.join(KEY)})"
     ).pl()
     return _Verdicts(_judged(rows, rules))
+
+
+def _require_threshold(
+    step: PlannedStep,
+    parameter: str,
+    operator: RowOperator | RelationOperator,
+    rules: Sequence[Rule],
+    schema: pl.Schema,
+) -> None:
+    """Refuse a parameter that changes what is measured, and no rule, or more than rules."""
+    assert isinstance(step.operator, RowOperator | RelationOperator)
+    if isinstance(operator, RelationOperator):
+        decides = parameter in operator.decides_by
+    else:
+        before = step.operator.rules(schema)
+        decides = operator == step.operator or not (
+            len(before) == len(rules)
+            and all(
+                one.threshold == other.threshold and one.keep.meta.eq(other.keep)
+                for one, other in zip(before, rules, strict=True)
+            )
+        )
+    if not decides:
+        raise CannotTell(
+            f"step {step.name}: `{parameter}` changes what is measured, so that this cannot be told "
+            "from what was; try a trial: `seedbed build --sample`"
+        )
 
 
 def _judged(rows: pl.DataFrame, rules: Sequence[Rule]) -> pl.DataFrame:

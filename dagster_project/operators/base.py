@@ -37,6 +37,14 @@ SYSTEM_PREFIX = "__"
 class OperatorMisuse(SeedbedError):
     """An operator that does not fit the rows it was given, with what to do about it."""
 
+    def __init__(self, message: str) -> None:
+        super().__init__(without_expression(message))
+
+
+def without_expression(message: str) -> str:
+    """An error's message without the expression that Polars adds to whatever is raised in one."""
+    return re.split(r"\s*(?:This error occurred in the following|Resolved plan until)", message)[0]
+
 
 @dataclass(frozen=True)
 class Rule:
@@ -255,6 +263,9 @@ class RelationOperator(Operator):
     rule_names: ClassVar[tuple[str, ...]] = ()
     """Names of the rules that its decisions may give for removing a row."""
 
+    decides_by: ClassVar[tuple[str, ...]] = ()
+    """The fields of `rules`, that change nothing of what is measured."""
+
     least_similarity: ClassVar[str | None] = None
     """The field that says how alike the rows of a pair must be for the first to be merged into the
     second, where the operator decides by nothing but the pairs it tells."""
@@ -270,6 +281,15 @@ class RelationOperator(Operator):
     def adds(self, schema: pl.Schema) -> tuple[pl.Schema, pl.Schema]:
         """The annotation columns and the data columns that its decisions bring."""
         return pl.Schema(), pl.Schema()
+
+    def rules(self, schema: pl.Schema) -> Sequence[Rule]:
+        """What its decisions come to for each row alone, from the annotations that they bring; none
+        where that cannot be said so.
+
+        Raises:
+            OperatorMisuse: when its annotations do not tell, saying why.
+        """
+        return ()
 
     def decide(self, relation: pl.DataFrame, fetch: Fetch) -> Decisions:
         """Decide about all rows.

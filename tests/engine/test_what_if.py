@@ -141,3 +141,37 @@ def test_every_row_that_reached_the_step_is_seen(published) -> None:
     length = ask(published, "length.min_words=3")
     assert length.seen - length.removed == told.seen
     assert told.removed > 0
+
+
+def test_a_relation_operator_that_measures_each_row(space) -> None:
+    """Contamination and outliers are told from the annotations of the snapshot, as they would be
+    built; where shares are not stored that far down, it says so."""
+    space.jsonl("exam.jsonl", [{"q": " ".join(f"e{number}" for number in range(20))}])
+    texts = [
+        " ".join([f"e{number}" for number in range(held)] + [f"r{row}x{k}" for k in range(9)])
+        for row, held in enumerate([0, 9, 10, 12, 15, 18, 20])
+    ]
+    space.jsonl("one.jsonl", [{"n": n, "text": text} for n, text in enumerate(texts)])
+    body = """\
+inputs: {one: {files: one.jsonl}}
+references: {exam: {files: exam.jsonl}}
+steps:
+  - decontaminate: {columns: [text], against: {exam: [q]}, threshold: LIMIT}
+  - filter_outliers: {columns: [n], max_z: 50}
+checks: [source_loss: {max: 1}]
+"""
+    space.recipe("a/v1", body.replace("LIMIT", "0.5"))
+    space.publish("a/v1")
+    before = rows(space)
+    told = ask(space, "decontaminate.threshold=0.8")
+    assert (told.removed, told.would_remove) == (4, 2)
+    assert (told.would_come_back, told.would_go) == (2, 0)
+    assert ask(space, "filter_outliers.max_z=0.01").would_remove >= 2
+    with pytest.raises(CannotTell, match=r"stored from 0.25 on; to ask about 0.1, materialize"):
+        ask(space, "decontaminate.threshold=0.1")
+    for changed in ("decontaminate.variant=palm", "decontaminate.common_rows=1"):
+        with pytest.raises(CannotTell, match="changes what is measured"):
+            ask(space, changed)
+    space.recipe("a/v1", body.replace("LIMIT", "0.8"))
+    space.publish("a/v1")
+    assert len(rows(space)) - len(before) == told.would_come_back

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from dagster_project.operators.base import Decisions, Metric, removed
+from dagster_project.operators.base import Decisions, Metric, OperatorMisuse, Rule, removed
 
 MEASURED = {
     "contamination": pl.Float64(),
@@ -23,6 +23,28 @@ MATCHED_CHARACTERS = 300
 def contamination_schema(prefix: str) -> pl.Schema:
     """The annotations, under a prefix."""
     return pl.Schema({prefix + name: kind for name, kind in MEASURED.items()})
+
+
+def contamination_rule(prefix: str, limit: float, inclusive: bool, recorded_from: float) -> Rule:
+    """What lets a row stay, from its annotations.
+
+    Args:
+        prefix: of the annotations.
+        limit: share of an item above which a row goes; from which on, if `inclusive`.
+        inclusive: see there.
+        recorded_from: least share that is annotated.
+
+    Raises:
+        OperatorMisuse: when shares as low as the limit are not annotated.
+    """
+    if limit < recorded_from:
+        raise OperatorMisuse(
+            f"shares are stored from {recorded_from:g} on; to ask about {limit:g}, materialize with "
+            f"`recorded_from: {limit:g}`"
+        )
+    share = pl.col(prefix + "contamination")
+    keep, threshold = (share < limit, "<") if inclusive else (share <= limit, "<=")
+    return Rule(RULE, keep, share, f"{threshold} {limit:g}")
 
 
 def contamination_decisions(

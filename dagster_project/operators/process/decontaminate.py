@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple, Self
 import polars as pl
 from pydantic import Field, PrivateAttr
 
-from dagster_project.operators.base import Decisions, Fetch, RelationOperator
+from dagster_project.operators.base import Decisions, Fetch, RelationOperator, Rule
 from dagster_project.operators.process.compared_text import compared_text
 from dagster_project.operators.process.contamination import (
     MATCHED_CHARACTERS,
     RULE,
     contamination_decisions,
+    contamination_rule,
     contamination_schema,
 )
 
@@ -88,6 +89,7 @@ class Decontaminate(RelationOperator):
     """
 
     rule_names = (RULE,)
+    decides_by = ("threshold",)
     libraries: ClassVar[tuple[str, ...]] = ("numba", "numpy")
 
     searched: tuple[str, ...] = Field(
@@ -161,6 +163,12 @@ class Decontaminate(RelationOperator):
     def adds(self, schema: pl.Schema) -> tuple[pl.Schema, pl.Schema]:
         return contamination_schema(self.prefix), pl.Schema()
 
+    def rules(self, schema: pl.Schema) -> Sequence[Rule]:
+        if not self.remove:
+            return ()
+        inclusive = VARIANTS[self.variant].inclusive
+        return [contamination_rule(self.prefix, self._limit(), inclusive, self.recorded_from)]
+
     def decide(self, relation: pl.DataFrame, fetch: Fetch) -> Decisions:
         import numpy as np
 
@@ -183,7 +191,7 @@ class Decontaminate(RelationOperator):
                 "other": self._items.row.gather(pairs[:, 1]),
             }
         )
-        limit = variant.threshold if self.threshold is None else self.threshold
+        limit = self._limit()
         share = pl.col("share")
         found = found.with_columns(over=share >= limit if variant.inclusive else share > limit)
         found = found.filter((share >= self.recorded_from) | pl.col("over"))
@@ -203,6 +211,9 @@ class Decontaminate(RelationOperator):
             remove=self.remove,
             prefix=self.prefix,
         )
+
+    def _limit(self) -> float:
+        return VARIANTS[self.variant].threshold if self.threshold is None else self.threshold
 
     def _matches(self, texts: pl.Series) -> pl.Series:
         from dagster_project.operators.kernels.ngrams import shared_ngrams

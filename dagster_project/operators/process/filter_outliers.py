@@ -12,6 +12,7 @@ from dagster_project.operators.base import (
     Fetch,
     Metric,
     RelationOperator,
+    Rule,
     removed,
 )
 from dagster_project.operators.process.column_kinds import column_type, misuse
@@ -56,6 +57,7 @@ class FilterOutliers(RelationOperator):
     """
 
     rule_names = (RULE,)
+    decides_by = ("max_z",)
 
     measured: tuple[str, ...] = Field(
         alias="columns", min_length=1, description="Numeric columns, measured ones or data."
@@ -98,6 +100,12 @@ class FilterOutliers(RelationOperator):
     def adds(self, schema: pl.Schema) -> tuple[pl.Schema, pl.Schema]:
         kinds = {"outlier_z": pl.Float64, "outlier_column": pl.String}
         return pl.Schema({self.prefix + name: kind for name, kind in kinds.items()}), pl.Schema()
+
+    def rules(self, schema: pl.Schema) -> Sequence[Rule]:
+        if not self.remove:
+            return ()
+        z = pl.col(f"{self.prefix}outlier_z")
+        return [Rule(RULE, z.is_null() | (z <= self.max_z), z, f"<= {self.max_z:g}")]
 
     def decide(self, relation: pl.DataFrame, fetch: Fetch) -> Decisions:
         judged, metrics = [], []
