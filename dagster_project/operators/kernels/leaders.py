@@ -6,14 +6,15 @@ nothing in common.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from dagster_project.operators.kernels.shingles import compiled
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
+    from numpy.typing import DTypeLike, NDArray
 
 MOST_LEADERS = 256
 """Rows that stay with which a row is compared for each band, at most; those that come first. More of
@@ -108,6 +109,7 @@ def find_leaders(
     threshold: float,
     recorded: float,
     fixed: int = 0,
+    empty: Callable[[tuple[int, ...], DTypeLike], NDArray[Any]] | None = None,
 ) -> Leaders:
     """Which row stays for each row, by the Jaccard similarity of their sets.
 
@@ -120,9 +122,11 @@ def find_leaders(
         threshold: least similarity of a row to the one that stays for it.
         recorded: least similarity of pairs that are told.
         fixed: how many rows, the first in `order`, stay whatever they are like.
+        empty: makes a large array; None for one in memory.
     """
     room = np.minimum(buckets.sizes, MOST_LEADERS)
     rooms = np.concatenate([[0], np.cumsum(room, dtype=np.int64)])
+    leaders = (empty or np.empty)((int(rooms[-1]),), np.uint32)
     leader = np.full(len(order), -1, np.int64)
     similarity = np.zeros(len(order))
     skipped = np.zeros(1, np.int64)
@@ -130,8 +134,8 @@ def find_leaders(
     while True:
         pairs, similarities = np.empty((told, 2), np.int64), np.empty(told)
         count = _find(
-            order, numbers, buckets.starts, rooms, values, ends, threshold, recorded, fixed, leader,
-            similarity, pairs, similarities, skipped,
+            order, numbers, buckets.starts, rooms, leaders, values, ends, threshold, recorded, fixed,
+            leader, similarity, pairs, similarities, skipped,
         )  # fmt: skip
         if count <= told:
             found = pairs[:count], similarities[:count]
@@ -141,11 +145,10 @@ def find_leaders(
 
 @compiled
 def _find(
-    order, numbers, starts, rooms, values, ends, threshold, recorded, fixed, leader, similarity,
-    pairs, similarities, skipped,
+    order, numbers, starts, rooms, leaders, values, ends, threshold, recorded, fixed, leader,
+    similarity, pairs, similarities, skipped,
 ):  # fmt: skip
     rows, bands = numbers.shape
-    leaders = np.empty(rooms[-1], np.uint32)
     counts = np.zeros(len(rooms) - 1, np.uint32)
     seen = np.full(rows, -1, np.int64)
     count = 0

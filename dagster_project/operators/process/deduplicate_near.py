@@ -102,6 +102,7 @@ class DeduplicateNear(_MergesAlike):
             self.threshold,
             self.pairs_told_from(),
             others.height,
+            fetch.empty,
         )
         metrics = [Metric("rows_not_compared_with_all", None, leaders.skipped)]
         return self._merged(rows["row"], others, leaders, metrics)
