@@ -22,8 +22,18 @@ test: $(READY)
 promises: $(READY)
 	@SEEDBED_PROMISES=full $(BIN)/pytest tests/promises -p no:xdist -s
 
-benchmark: $(READY)
-	@$(BIN)/python -m benchmarks
+# `make benchmark PEERS=1` compares with datatrove and Data-Juicer, in environments of their own;
+# BENCHMARK holds options, such as --quick (see `python -m benchmarks --help`).
+PEERS_READY := $(if $(PEERS),.peers/datatrove/.ready .peers/data-juicer/.ready)
+PEER_PYTHONS := $(if $(PEERS),--datatrove .peers/datatrove/bin/python --data-juicer .peers/data-juicer/bin/python)
+
+benchmark: $(READY) $(PEERS_READY)
+	@$(BIN)/python -m benchmarks $(PEER_PYTHONS) $(BENCHMARK)
+
+.peers/%/.ready: benchmarks/peers/requirements-%.txt
+	@$(PYTHON) -m venv .peers/$*
+	@.peers/$*/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -r $<
+	@touch $@
 
 $(READY): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed")'
@@ -38,4 +48,4 @@ docs: $(READY)
 	@$(BIN)/seedbed schema --write
 
 clean:
-	rm -rf $(VENV) store .dagster/history .dagster/storage
+	rm -rf $(VENV) .peers store .dagster/history .dagster/storage

@@ -1,31 +1,49 @@
 """Quality filters beside datatrove's: which texts each rule keeps here and there, and what it costs.
 
-`python -m benchmarks.filter_parity --peer-python PYTHON CORPUS.jsonl`; PYTHON is an interpreter that has
-datatrove and spaCy, each line of the corpus an object with a field `text`. Rules are compared one at a
-time, with all others off, and then together with the defaults of both. CPU seconds are those of a whole
-filter in its process, after imports and compilation.
+`python -m benchmarks.filter_parity --datatrove PYTHON [--repeats 3] CORPUS.jsonl`; PYTHON is an
+interpreter that has datatrove and spaCy, each line of the corpus an object with a field `text`. Rules
+are compared one at a time, with all others off, and then together with the defaults of both. CPU
+seconds are those of each filter alone, within a process, after imports and compilation; and those of
+whole processes that read the corpus, run both Gopher filters and write what stays.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import subprocess
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import polars as pl
 
-from benchmarks.measuring import machine
+from benchmarks.building import program
+from benchmarks.measuring import (
+    PEERS,
+    Measured,
+    Program,
+    alternate,
+    machine,
+    measure,
+    spread,
+    table,
+    warm,
+)
+from benchmarks.peering import datatrove, halved
 from dagster_project.operators.base import RowOperator
 from dagster_project.operators.process.filter_c4 import FilterC4
 from dagster_project.operators.process.filter_fineweb import FilterFineweb
 from dagster_project.operators.process.filter_gopher_quality import FilterGopherQuality
 from dagster_project.operators.process.filter_gopher_repetition import FilterGopherRepetition
 
-PEER = Path(__file__).parent / "peers" / "datatrove_filters.py"
+PEER = str(PEERS / "datatrove_filters.py")
+
+STEPS = """\
+filter_gopher_quality: {column: text}
+filter_gopher_repetition: {column: text}"""
 
 OPERATORS: list[type[RowOperator]] = [
     FilterGopherQuality,
@@ -125,6 +143,22 @@ def operator_runs(operator: RowOperator, frame: pl.DataFrame) -> pl.DataFrame:
     return rows.select("text", **verdicts)
 
 
+def alone(corpus: Path) -> None:
+    """Run each filter once, and print its CPU seconds."""
+    frame = texts_of(corpus)
+    print(json.dumps({kind.operator_name(): here(default(kind), frame)[1] for kind in OPERATORS}))
+
+
+def default(kind: type[RowOperator]) -> RowOperator:
+    """The operator, with its defaults."""
+    return kind.model_validate({"column": "text"})
+
+
+def texts_of(corpus: Path) -> pl.DataFrame:
+    """The column `text`."""
+    return pl.scan_ndjson(corpus).select(pl.col("text").cast(pl.String)).collect()
+
+
 def there(corpus: Path, python: str) -> dict[str, dict[str, dict[str, Any]]]:
     """What datatrove keeps, by filter and rule."""
     asked: dict[str, dict[str, dict[str, Any]]] = {
@@ -135,40 +169,96 @@ def there(corpus: Path, python: str) -> dict[str, dict[str, dict[str, Any]]]:
         for name, rules in SAME.items()
     }
     with tempfile.NamedTemporaryFile("r", suffix=".json") as out:
-        subprocess.run([python, str(PEER), str(corpus), json.dumps(asked), out.name], check=True)
+        measure(Program([PEER, str(corpus), json.dumps(asked), out.name], python))
         return json.load(out)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("corpus", type=Path)
-    parser.add_argument("--peer-python", required=True)
-    parser.add_argument("--differences", type=int, default=0, help="texts to show for each rule")
-    given = parser.parse_args()
-    frame = pl.read_ndjson(given.corpus).select(pl.col("text").cast(pl.String))
-    peer = there(given.corpus, given.peer_python)
-    print(
-        f"{machine()}; {frame.height:,} texts, {frame['text'].str.len_chars().sum():,} characters"
+def run(corpus: Path, repeats: int, python: str, differences: int) -> None:
+    """Compare, and print the tables.
+
+    Args:
+        corpus: JSONL with `text`.
+        repeats: runs of each program that is timed.
+        python: interpreter that has datatrove.
+        differences: texts to show for each rule.
+    """
+    frame = texts_of(corpus)
+    letters = frame["text"].str.len_chars().sum()
+    title = f"{frame.height:,} texts, {letters:,} characters"
+    with tempfile.TemporaryDirectory() as name:
+        runs, alones = timed(frame, repeats, Path(name), python)
+    table(f"Both Gopher filters, {title}", runs, "Seedbed")
+    print(f"\n### Filters alone, CPU s, {repeats} runs\n")
+    print("| filter | Seedbed | datatrove | datatrove ÷ Seedbed |\n|---|---:|---:|---:|")
+    for kind in OPERATORS:
+        filtering = kind.operator_name()
+        ours, theirs = (
+            [taken.printed[filtering] for taken in alones[side]]
+            for side in ("Seedbed", "datatrove")
+        )
+        times = median(theirs) / median(ours)
+        print(f"| {filtering} | {spread(ours, 3)} | {spread(theirs, 3)} | {times:.1f} |")
+    print(f"\n### Parity of filters, {title}\n")
+    parity(frame, there(corpus, python), differences)
+
+
+def timed(
+    frame: pl.DataFrame, repeats: int, folder: Path, python: str
+) -> tuple[dict[str, list[Measured]], dict[str, list[Measured]]]:
+    """Runs of whole processes, and of processes that tell what each filter takes alone."""
+    corpus, few = folder / "texts.jsonl", folder / "few.jsonl"
+    rows = frame.select(pl.int_range(pl.len()).cast(pl.String).alias("id"), "text")
+    rows.write_ndjson(corpus)
+    rows[:50].write_ndjson(few)
+    for programs in (whole, single):
+        warm(programs(few, folder, python))
+    return (
+        alternate(whole(corpus, folder, python), repeats),
+        alternate(single(corpus, folder, python), repeats),
     )
-    print("\n| filter | rule | kept by both | only here | only there | Jaccard | CPU s | theirs |")
-    print("|---|---|---:|---:|---:|---:|---:|---:|")
+
+
+def whole(corpus: Path, folder: Path, python: str) -> dict[str, Program]:
+    """Processes that read the corpus, run both Gopher filters and write what stays."""
+    steps = [("GopherQualityFilter", {}), ("GopherRepetitionFilter", {})]
+    parts = halved(corpus, folder / f"parts-{corpus.stem}")
+    return {
+        "Seedbed": program(corpus, STEPS, folder / "seedbed"),
+        "datatrove": datatrove(parts, steps, folder / "datatrove", python),
+    }
+
+
+def single(corpus: Path, folder: Path, python: str) -> dict[str, Program]:
+    """Processes that tell what each filter takes alone."""
+    defaults = json.dumps({kind.operator_name(): {"all": {}} for kind in OPERATORS})
+    return {
+        "Seedbed": Program(["-m", "benchmarks.filter_parity", "--alone", str(corpus)]),
+        "datatrove": Program([PEER, str(corpus), defaults, str(folder / "alone.json")], python),
+    }
+
+
+def parity(
+    frame: pl.DataFrame, peer: dict[str, dict[str, dict[str, Any]]], differences: int
+) -> None:
+    """Print which texts each rule keeps here and there."""
+    print("| filter | rule | kept by both | only here | only there | Jaccard |")
+    print("|---|---|---:|---:|---:|---:|")
     shown: list[str] = []
     for kind in OPERATORS:
         name = kind.operator_name()
-        judged, seconds = here(kind.model_validate({"column": "text"}), frame)
+        judged, _ = here(default(kind), frame)
         rules = judged.columns[1:]
         for asked, answer in peer[name].items():
-            names = rules if asked == "all" else asked.split()
+            names: Sequence[str] = rules if asked == "all" else asked.split()
             verdict = judged.select(pl.all_horizontal(names)).to_series()
             ours, theirs = set(verdict.arg_true().to_list()), set(answer["kept"])
             both, either = len(ours & theirs), len(ours | theirs)
-            cost = f"{seconds:.1f} | {answer['seconds']:.1f}" if asked == "all" else " | "
             print(
                 f"| {name} | {', '.join(names) if asked != 'all' else 'all'} | {both:,} "
                 f"| {len(ours - theirs):,} | {len(theirs - ours):,} "
-                f"| {both / either if either else 1:.4f} | {cost} |"
+                f"| {both / either if either else 1:.4f} |"
             )
-            for number in sorted(ours ^ theirs)[: given.differences]:
+            for number in sorted(ours ^ theirs)[:differences]:
                 side = "here" if number in ours else "there"
                 shown.append(
                     f"{name} {asked}, line {number + 1}, kept only {side}: "
@@ -184,4 +274,17 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("corpus", type=Path)
+    parser.add_argument("--datatrove", metavar="PYTHON")
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--differences", type=int, default=0, help="texts to show for each rule")
+    parser.add_argument("--alone", action="store_true", help="time each filter once, here")
+    given = parser.parse_args()
+    if given.alone:
+        alone(given.corpus)
+    elif given.datatrove:
+        print(machine())
+        run(given.corpus, given.repeats, given.datatrove, given.differences)
+    else:
+        parser.error("give --datatrove, an interpreter that has datatrove and spaCy")

@@ -6,7 +6,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from benchmarks.measuring import alternate, show
+from benchmarks.measuring import Program, alternate, table
 
 RECIPE = """\
 description: benchmark rows
@@ -42,10 +42,13 @@ def run(repeats: int) -> None:
     with tempfile.TemporaryDirectory() as name:
         me = ["-m", "benchmarks.loading"]
         runs = alternate(
-            {f"{count} recipes": [*me, str(count), f"{name}/{count}"] for count in (6, 206)},
+            {
+                f"{count} recipes": Program([*me, str(count), f"{name}/{count}"])
+                for count in (6, 206)
+            },
             repeats,
         )
-    show(f"Loading definitions, {repeats} runs", runs, "6 recipes")
+    table("Loading definitions", runs, "6 recipes")
 
 
 if __name__ == "__main__":

@@ -1,161 +1,160 @@
-"""Near-duplicates: what is found of what was planted, and what finding it costs, beside peers.
+"""Near-duplicates: what is found of what was planted, and what finding it costs, beside peers; how the
+cost grows with the rows, and how far it is from the least there is to do.
 
-`python -m benchmarks.near_duplicates [--rows 77000] [--repeats 3] [--datatrove PYTHON]`; the last is
-an interpreter that has datatrove. All read one JSONL file and tell which rows go. Of the planted pairs
-the true Jaccard similarity of their sets of 5-word shingles is computed, with words split in plain
-Python, and recall is shown by it.
+`python -m benchmarks.near_duplicates [--rows 77000] [--repeats 3] [--folder FOLDER] [--datatrove
+PYTHON] [--data-juicer PYTHON]`. With several numbers of rows, such as `--rows
+10000,100000,1000000,3000000`, Seedbed alone is measured, beside the floors. Corpora are made in the
+folder, if they are not there yet. All read one JSONL file (datatrove the same in two parts, so that
+both its workers have something to do) and write the rows that stay; compiled code is on disk before
+the first run.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
-import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from statistics import median
 
-from benchmarks.measuring import Measured, machine, measure
+from benchmarks import floors
+from benchmarks.building import program
+from benchmarks.measuring import (
+    Measured,
+    Program,
+    alternate,
+    machine,
+    ratio,
+    spread,
+    table,
+    warm,
+)
+from benchmarks.peering import data_juicer, datatrove_minhash, halved, kept
+from benchmarks.planted import Pair, pairs_of, planted
 
-RECIPE = """\
-description: benchmark rows
-phase: pretrain
-inputs:
-  rows: {{files: {path}}}
-steps:
-  - deduplicate_near: {{columns: [text], threshold: 0.8, size: 5}}
-"""
+STEPS = "deduplicate_near: {columns: [text], threshold: 0.8, size: 5}"
 
-SHARE = 0.05
-"""So many rows are exact copies, half of them in other case and space; as many are edited ones."""
+DATA_JUICER = {"tokenization": "space", "window_size": 5, "jaccard_threshold": 0.8}
+"""Other settings are its defaults: 256 permutations, bands by its own optimum, lower case."""
 
-
-def planted(folder: Path, rows: int) -> tuple[Path, list[tuple[int, int, float]]]:
-    """A JSONL file of `id` and `text`, and the planted pairs: the copy, its original, and their true
-    similarity. Seeded."""
-    import numpy as np
-
-    random = np.random.default_rng(11)
-    letters = np.array(list("etaoinshrdlucmfwypvbgkjqxz"))
-    weights = 1 / np.arange(1, 27) ** 0.7
-    lengths = random.integers(2, 10, 40_000)
-    drawn = random.choice(letters, lengths.sum(), p=weights / weights.sum())
-    words = ["".join(part) for part in np.split(drawn, np.cumsum(lengths)[:-1])]
-    copies = int(rows * SHARE)
-    base = rows - 2 * copies
-    texts: list[list[str]] = []
-    for size in random.integers(25, 160, base):
-        ranks = np.minimum(random.zipf(1.25, size), 39_999)
-        texts.append([words[rank] for rank in ranks])
-    pairs: list[tuple[int, int, float]] = []
-    path = folder / f"planted-{rows}.jsonl"
-    with path.open("w") as stream:
-
-        def write(number: int, text: str) -> None:
-            stream.write(json.dumps({"id": str(number), "text": text}) + "\n")
-
-        for number, text in enumerate(texts):
-            write(number, " ".join(text))
-        originals = random.permutation(base)[: 2 * copies]
-        for index, original in enumerate(originals):
-            text, number = list(texts[original]), base + index
-            if index < copies:
-                joined = " ".join(text) if index % 2 else "  ".join(text).upper() + " "
-                write(number, joined)
-                pairs.append((number, int(original), 1.0))
-                continue
-            for place in random.integers(
-                0, len(text), max(1, int(len(text) * 0.06 * index / rows))
-            ):
-                text[place] = "x" + words[random.integers(40_000)]
-            write(number, " ".join(text))
-            pairs.append((number, int(original), similarity(texts[original], text)))
-    return path, pairs
+ALIKE = 0.8
+"""Rows are near-duplicates from this similarity on."""
 
 
-def similarity(one: list[str], other: list[str]) -> float:
-    """Jaccard similarity of the sets of 5-word shingles."""
-    a, b = ({tuple(text[at : at + 5]) for at in range(len(text) - 4)} for text in (one, other))
-    return len(a & b) / len(a | b)
-
-
-def seedbed(path: Path, folder: Path) -> None:
-    """Materialize the recipe from a cold store, with all provenance; prints the rows that go, and
-    those not alike enough to their survivor (none: they are verified)."""
-    import shutil
-
-    from dagster_project.engine.plan import plan
-    from dagster_project.quality.gate import materialize
-    from dagster_project.recipe.loading import read_recipe
-    from dagster_project.warehouse.connect import open_snapshot
-    from dagster_project.warehouse.store import Store
-    from dagster_project.workspace import VersionName, Workspace
-
-    shutil.rmtree(folder, ignore_errors=True)
-    name = VersionName("bench", "v1")
-    recipe = folder / "assets" / "bench" / "v1.yaml"
-    recipe.parent.mkdir(parents=True)
-    recipe.write_text(RECIPE.format(path=path))
-    workspace = Workspace(folder)
-    store = Store(workspace.store)
-    outcome = materialize(plan(read_recipe(recipe, name)), [], workspace, store)
-    with open_snapshot(store, name, outcome.manifest.snapshot_id) as connection:
-        gone = connection.execute(
-            "SELECT parent_row_id, survivor_row_id FROM snapshot.dispositions"
-        ).fetchall()
-        ((seconds,),) = connection.execute("SELECT sum(seconds) FROM snapshot.steps").fetchall()
-    print(json.dumps({"gone": [row for row, _ in gone], "step_seconds": seconds}))
-
-
-def scores(found: dict, pairs: list[tuple[int, int, float]]) -> dict[str, float]:
-    """Recall by true similarity, and precision: rows that go which are alike enough to their original
-    by 0.8, or were drawn so by chance (an original with a copy may go in its place)."""
-    gone = set(map(int, found["gone"]))
-    bands = {"recall J ≥ .8": (0.8, 1.01), "recall J .7-.8": (0.7, 0.8)}
-    told = {}
-    for name, (low, high) in bands.items():
-        alike = [pair for pair in pairs if low <= pair[2] < high]
-        caught = sum(copy in gone or original in gone for copy, original, _ in alike)
-        told[name] = caught / max(len(alike), 1)
-    right = {row for copy, original, alike in pairs if alike >= 0.8 for row in (copy, original)}
-    told["precision"] = len(gone & right) / max(len(gone), 1)
+def scores(gone: set[int], pairs: Sequence[Pair]) -> list[str]:
+    """Recall of pairs that are alike enough, share of pairs that go although they are a little less
+    alike, and precision: share of the rows that go which are alike enough to their copy or original (an
+    original may go in its copy's place)."""
+    told = []
+    for low, high in ((ALIKE, 1.01), (0.7, ALIKE)):
+        band = [pair for pair in pairs if low <= pair[2] < high]
+        caught = sum(copy in gone or original in gone for copy, original, _ in band)
+        told.append(f"{caught / len(band):.4f}" if band else "none planted")
+    right = {row for copy, original, alike in pairs if alike >= ALIKE for row in (copy, original)}
+    told.append(f"{len(gone & right) / len(gone):.4f}" if gone else "none gone")
     return told
 
 
-def run(rows: int, repeats: int, datatrove: str | None) -> None:
-    """Compare, and print the table."""
-    me = ["-m", "benchmarks.near_duplicates", "--program"]
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        path, pairs = planted(folder, rows)
-        programs = {"Seedbed, with provenance": [*me, "seedbed", str(path), str(folder / "work")]}
-        if datatrove:
-            script = str(Path(__file__).parent / "peers" / "datatrove_minhash.py")
-            programs["datatrove"] = [script, str(path), str(folder / "datatrove")]
-        runs: dict[str, list[Measured]] = {program: [] for program in programs}
-        for _ in range(repeats):
-            for program, arguments in programs.items():
-                python = datatrove if program == "datatrove" else None
-                runs[program].append(measure(arguments, python=python))
-    print(f"\n### Near-duplicates, {rows:,} rows, {repeats} runs; {machine()}\n")
-    print("| program | CPU s | wall s | peak MB | recall J ≥ .8 | recall J .7-.8 | precision |")
-    print("|---|---:|---:|---:|---:|---:|---:|")
-    for program, taken in runs.items():
-        told = scores(taken[-1].printed, pairs)
-        shown = " | ".join(f"{value:.4f}" for value in told.values())
-        cost = [median(getattr(run, what) for run in taken) for what in ("cpu", "wall", "peak_mb")]
-        print(f"| {program} | {cost[0]:.1f} | {cost[1]:.1f} | {cost[2]:.0f} | {shown} |")
+def programs(
+    corpus: Path, folder: Path, peer: str | None, other_peer: str | None
+) -> dict[str, Program]:
+    """Seedbed and the peers over a corpus; what they write is in folders of `folder`.
+
+    Args:
+        corpus: see `planted`.
+        folder: for results.
+        peer: interpreter that has datatrove.
+        other_peer: interpreter that has Data-Juicer.
+    """
+    found = {"Seedbed": program(corpus, STEPS, folder / "seedbed")}
+    if peer:
+        parts = halved(corpus, folder / f"parts-{corpus.stem}")
+        found["datatrove"] = datatrove_minhash(parts, folder / "datatrove", peer)
+    for workers in (1, 2) if other_peer else ():
+        operators = [("document_minhash_deduplicator", DATA_JUICER)]
+        place = folder / f"data-juicer-{workers}"
+        found[f"Data-Juicer, np={workers}"] = data_juicer(
+            corpus, operators, workers, place, str(other_peer)
+        )
+    return found
+
+
+def compare(
+    rows: int, repeats: int, folder: Path, peer: str | None, other_peer: str | None
+) -> None:
+    """Print the table of Seedbed and peers.
+
+    Args:
+        rows: of the corpus.
+        repeats: runs of each.
+        folder: for corpora and results.
+        peer: interpreter that has datatrove.
+        other_peer: interpreter that has Data-Juicer.
+    """
+    warm(programs(planted(folder, 100), folder, peer, other_peer))
+    corpus = planted(folder, rows)
+    compared = programs(corpus, folder, peer, other_peer)
+    runs = alternate(compared, repeats)
+    pairs = list(pairs_of(corpus))
+    more = {}
+    for name, measured in compared.items():
+        gone = set(range(rows)) - kept(measured, name)
+        more[name] = [f"{len(gone):,}", *scores(gone, pairs)]
+    headings = ["rows gone", "recall J ≥ .8", "gone of J .7-.8", "precision"]
+    table(f"Near-duplicates, {rows:,} rows", runs, "Seedbed", more, headings)
+    print(
+        "\nSeedbed verifies candidates and keeps provenance; datatrove and Data-Juicer do neither."
+    )
+
+
+def grow(sizes: Sequence[int], repeats: int, folder: Path) -> None:
+    """Print the table of Seedbed by rows, and its distance to the floors."""
+    small = planted(folder, 100)
+    warm({"Seedbed": program(small, STEPS, folder / "seedbed"), **floors.programs(small)})
+    told = list(floors.FLOORS.values())
+    print(f"\n### Near-duplicates by rows, and the floors, {repeats} runs\n")
+    costs = " | ".join(f"{floor}, CPU s" for floor in told)
+    print(f"| rows | MB | CPU s | CPU s / 1,000 rows | wall s | peak MB | {costs} | CPU ÷ floors |")
+    print("|" + "---:|" * (7 + len(told)))
+    for rows in sizes:
+        corpus = planted(folder, rows)
+        own = program(corpus, STEPS, folder / "seedbed")
+        runs = alternate({"Seedbed": own, **floors.programs(corpus)}, repeats)
+        print(
+            f"| {rows:,} | {corpus.stat().st_size / 1e6:,.0f} | {_line(rows, runs, told)} |",
+            flush=True,
+        )
+
+
+def _line(rows: int, runs: dict[str, list[Measured]], told: Sequence[str]) -> str:
+    """Cells of a size."""
+    own = runs["Seedbed"]
+    return " | ".join(
+        [
+            spread(run.cpu for run in own),
+            spread((run.cpu / rows * 1000 for run in own), 4),
+            spread(run.wall for run in own),
+            f"{median(run.peak_mb for run in own):,.0f}",
+            *(spread(run.cpu for run in runs[floor]) for floor in told),
+            ", ".join(f"{ratio(own, runs[floor]):.1f}" for floor in told),
+        ]
+    )
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--rows", type=int, default=77_000)
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rows", default="77000", help="one number to compare, several to grow")
     parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--folder", type=Path, help="for corpora; default: a temporary one")
     parser.add_argument("--datatrove", metavar="PYTHON")
-    parser.add_argument("--program", nargs=3)
+    parser.add_argument("--data-juicer", metavar="PYTHON")
     given = parser.parse_args()
-    if given.program:
-        seedbed(Path(given.program[1]), Path(given.program[2]))
-    else:
-        run(given.rows, given.repeats, given.datatrove)
-        sys.stdout.flush()
+    sizes = [int(rows) for rows in given.rows.split(",")]
+    with tempfile.TemporaryDirectory() as temporary:
+        place = given.folder or Path(temporary)
+        place.mkdir(parents=True, exist_ok=True)
+        print(machine())
+        if len(sizes) == 1:
+            compare(sizes[0], given.repeats, place, given.datatrove, given.data_juicer)
+        else:
+            grow(sizes, given.repeats, place)

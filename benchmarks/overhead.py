@@ -11,7 +11,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from benchmarks.measuring import alternate, rows_file, show
+from benchmarks.measuring import Program, alternate, rows_file, table
 
 RECIPE = """\
 description: benchmark rows
@@ -108,14 +108,16 @@ def run(rows: int, repeats: int) -> None:
         me = ["-m", "benchmarks.overhead"]
         runs = alternate(
             {
-                "bare Polars": [*me, "polars", path, str(folder / "out.parquet")],
-                "Seedbed": [*me, "seedbed", path, str(folder / "workspace")],
-                "Seedbed, a rule changed": [*me, "rule_changed", path, str(folder / "kept")],
-                "Seedbed, rows only": [*me, "rows_only", path, str(folder / "workspace")],
+                "bare Polars": Program([*me, "polars", path, str(folder / "out.parquet")]),
+                "Seedbed": Program([*me, "seedbed", path, str(folder / "workspace")]),
+                "Seedbed, a rule changed": Program(
+                    [*me, "rule_changed", path, str(folder / "kept")]
+                ),
+                "Seedbed, rows only": Program([*me, "rows_only", path, str(folder / "workspace")]),
             },
             repeats,
         )
-    show(f"Overhead of a materialization, {rows:,} rows, {repeats} runs", runs, "bare Polars")
+    table(f"Overhead of a materialization, {rows:,} rows", runs, "bare Polars")
 
 
 if __name__ == "__main__":

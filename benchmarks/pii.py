@@ -1,8 +1,10 @@
 """Personal data planted in real texts: what is found, what is wrongly taken, and CPU seconds.
 
-`python -m benchmarks.pii FOLDER [rows] [repeats] [--peer-python PYTHON]`, with a folder that holds
-`hh_rlhf/test.jsonl.gz` and `gpteacher/codegen-instruct.json`, and a Python with datatrove and
-py-data-juicer. Three in ten rows hold a planted value, two in ten a lookalike.
+`python -m benchmarks.pii FOLDER [--rows 77000] [--repeats 3] [--datatrove PYTHON] [--data-juicer
+PYTHON]`, with a folder that holds `hh_rlhf/test.jsonl.gz` and `gpteacher/codegen-instruct.json`. Three
+in ten rows hold a planted value, two in ten a lookalike. CPU seconds are those of the redaction alone,
+within a process, and those of whole processes that read the corpus and write what comes out; Seedbed
+with all provenance.
 """
 
 from __future__ import annotations
@@ -15,11 +17,31 @@ import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from statistics import median
 
-from benchmarks.measuring import alternate, show
+import polars as pl
 
-PEERS = Path(__file__).parent / "peers"
+from benchmarks.building import program
+from benchmarks.measuring import PEERS, Program, alternate, machine, spread, table, warm
+from benchmarks.peering import Operators, data_juicer, datatrove, halved, written
+
+KINDS_OF_BOTH = "[email, ip]"
+DATATROVE: Operators = [
+    ("PIIFormatter", {"email_replacement": "<EMAIL>", "ip_replacement": "<IP>"}),
+]
+DATA_JUICER: dict[str, Operators] = {
+    "both": [("clean_email_mapper", {"repl": "<EMAIL>"}), ("clean_ip_mapper", {"repl": "<IP>"})],
+    "all": [
+        (
+            "pii_redaction_mapper",
+            {
+                "mask_paths": False,
+                "mask_ids": False,
+                "mask_channel_ids": False,
+                "mask_platform_open_ids": False,
+            },
+        )
+    ],
+}
 FRAMES = ("{}", "My {} is {}.", "({})", "Contact: {}", '"{}"', "here it is {}, thanks", "- {}\n")
 NEUTRAL = ("{}", "({})", "here it is {}, thanks", "- {}\n")
 LOOKALIKES = {
@@ -143,13 +165,14 @@ def core(kind: str, value: str) -> str:
 
 
 def corpus(folder: Path, out: Path, rows: int) -> None:
-    """Rows with `text`, and `plants`: kind, what must or must not stay, and whether it is true."""
+    """Rows with `id` and `text`; beside them, in `.plants`, for each row: kind, what must or must not
+    stay, and whether it is true."""
     draw = random.Random(11)
     with gzip.open(folder / "hh_rlhf/test.jsonl.gz", "rt") as lines:
         carriers = [json.loads(line)["chosen"] for line in lines]
     for row in json.loads((folder / "gpteacher/codegen-instruct.json").read_text()):
         carriers.append(f"{row['instruction']}\n{row['input']}\n{row['response']}")
-    with out.open("w") as stream:
+    with out.open("w") as stream, out.with_suffix(".plants").open("w") as truth:
         for index in range(rows):
             words = carriers[index % len(carriers)].split(" ")
             plants = []
@@ -162,104 +185,122 @@ def corpus(folder: Path, out: Path, rows: int) -> None:
                 said = frame.replace("{}", kind.replace("_", " "), frame.count("{}") - 1)
                 words.insert(draw.randint(0, len(words)), said.replace("{}", value))
                 plants.append([kind, core(kind, value) if true else value, true])
-            stream.write(json.dumps({"text": " ".join(words), "plants": plants}) + "\n")
+            stream.write(json.dumps({"id": str(index), "text": " ".join(words)}) + "\n")
+            truth.write(json.dumps(plants) + "\n")
 
 
-def seedbed(source: Path, out: Path, kinds: str) -> None:
-    """Redact the corpus by the operator in batches, as a runner does."""
-    import polars as pl
-
+def alone(source: Path, kinds: str) -> None:
+    """Redact the corpus by the operator in batches, as a runner does, and print the CPU seconds."""
     from dagster_project.operators.process.pii_patterns import KINDS
     from dagster_project.operators.process.redact_pii import RedactPii
 
     chosen = list(KINDS) if kinds == "all" else ["email", "ip"]
     operator = RedactPii.model_validate({"columns": ["text"], "kinds": chosen})
-    batches = list(pl.read_ndjson(source).select("text").iter_slices(20_000))
+    batches = list(pl.scan_ndjson(source).select("text").collect().iter_slices(20_000))
     started = time.process_time()
-    done = []
     for batch in batches:
         found = batch.with_columns(**operator.annotations(batch.schema))
-        done.append(found.with_columns(**operator.edits(found.schema)).select("text"))
-    used = time.process_time() - started
-    pl.concat(done).write_ndjson(out)
-    print(json.dumps({"cpu": used}))
+        found.with_columns(**operator.edits(found.schema)).select("text")
+    print(json.dumps({"cpu": time.process_time() - started}))
 
 
-def judge(source: Path, out: Path) -> dict[str, tuple[float, float]]:
+def judge(source: Path, out: pl.DataFrame) -> dict[str, tuple[float, float]]:
     """Precision and recall by kind: a plant is found when its value is no longer in the text."""
     counts = {kind: [0, 0, 0] for kind in LOOKALIKES}
-    with source.open() as truth, out.open() as result:
-        for before, after in zip(truth, result, strict=True):
-            text = json.loads(after)["text"]
-            for kind, value, true in json.loads(before)["plants"]:
-                gone = value not in text
+    texts = dict(zip(out["id"].cast(int).to_list(), out["text"].to_list(), strict=True))
+    with source.with_suffix(".plants").open() as truth:
+        for number, line in enumerate(truth):
+            for kind, value, true in json.loads(line):
+                gone = value not in texts[number]
                 counts[kind][0] += true and gone
                 counts[kind][1] += true
                 counts[kind][2] += gone and not true
     return {
-        kind: (hits / (hits + wrong) if hits + wrong else float("nan"), hits / every)
+        kind: (
+            hits / (hits + wrong) if hits + wrong else float("nan"),
+            hits / every if every else float("nan"),
+        )
         for kind, (hits, every, wrong) in counts.items()
     }
 
 
-def run(folder: Path, rows: int, repeats: int, peer_python: str | None) -> None:
-    """Measure all programs and print a table of accuracy and one of CPU seconds."""
+def whole(source: Path, place: Path, peer: str | None, other: str | None) -> dict[str, Program]:
+    """Processes that read the corpus and write what comes out."""
+    found = {}
+    for kinds, chosen in (("all", ""), ("both", f", kinds: {KINDS_OF_BOTH}")):
+        step = f"redact_pii: {{columns: [text]{chosen}}}"
+        found[f"Seedbed {kinds}"] = program(source, step, place / f"seedbed-{kinds}")
+    if peer:
+        parts = halved(source, place / f"parts-{source.stem}")
+        found["datatrove both"] = datatrove(parts, DATATROVE, place / "datatrove", peer)
+    for kinds, operators in DATA_JUICER.items() if other else ():
+        found[f"Data-Juicer {kinds}"] = data_juicer(
+            source, operators, 2, place / f"data-juicer-{kinds}", str(other)
+        )
+    return found
+
+
+def single(source: Path, peer: str | None, other: str | None) -> dict[str, Program]:
+    """Processes that tell what the redaction takes alone."""
+    found = {
+        f"Seedbed {kinds}": Program(["-m", "benchmarks.pii", "--alone", kinds, str(source)])
+        for kinds in ("all", "both")
+    }
+    if peer:
+        script = str(PEERS / "pii_datatrove.py")
+        found["datatrove both"] = Program([script, str(source)], peer)
+    for kinds in DATA_JUICER if other else ():
+        script = str(PEERS / "pii_data_juicer.py")
+        found[f"Data-Juicer {kinds}"] = Program([script, str(source), kinds], str(other))
+    return found
+
+
+def run(folder: Path, rows: int, repeats: int, peer: str | None, other_peer: str | None) -> None:
+    """Measure all programs and print a table of costs and one of accuracy.
+
+    Args:
+        folder: with the carrier texts.
+        rows: of the corpus.
+        repeats: runs of each program.
+        peer: interpreter that has datatrove.
+        other_peer: interpreter that has Data-Juicer.
+    """
     with tempfile.TemporaryDirectory() as name:
         place = Path(name)
-        source = place / "corpus.jsonl"
+        source, few = place / "corpus.jsonl", place / "few.jsonl"
         corpus(folder, source, rows)
-        programs: dict[str, Sequence[str]] = {}
-        for kinds in ("all", "both"):
-            out = str(place / f"seedbed {kinds}")
-            programs[f"seedbed {kinds}"] = [
-                "-m",
-                "benchmarks.pii",
-                "--redact",
-                kinds,
-                str(source),
-                out,
-            ]
-        if peer_python:
-            launch = "import os,sys; os.execv(sys.argv[1], sys.argv[1:])"
-            for label, script, extra in (
-                ("datatrove both", "pii_datatrove.py", []),
-                ("data-juicer both", "pii_data_juicer.py", ["both"]),
-                ("data-juicer all", "pii_data_juicer.py", ["all"]),
-            ):
-                arguments = [
-                    peer_python,
-                    str(PEERS / script),
-                    str(source),
-                    str(place / label),
-                    *extra,
-                ]
-                programs[label] = ["-c", launch, *arguments]
-        runs = alternate(programs, repeats)
-        show(f"Personal data, {rows:,} rows, {repeats} runs", runs, "seedbed all")
-        print("\n| program | redaction alone, CPU s | " + " | ".join(LOOKALIKES) + " |")
-        print("|---|---:|" + "---|" * len(LOOKALIKES))
-        for label in programs:
-            told = judge(source, place / label).values()
-            alone = median(taken.printed["cpu"] for taken in runs[label])
-            print(
-                f"| {label} | {alone:.2f} | "
-                + " | ".join(f"{p:.3f} / {r:.3f}" for p, r in told)
-                + " |"
-            )
-        print("\nPrecision / recall; `both` is e-mail and IP addresses only.")
+        corpus(folder, few, 100)
+        warm(whole(few, place, peer, other_peer))
+        warm(single(few, peer, other_peer))
+        redacted = whole(source, place, peer, other_peer)
+        runs = alternate(redacted, repeats)
+        redactions = alternate(single(source, peer, other_peer), repeats)
+        found = {label: judge(source, written(redacted[label], label)) for label in redacted}
+    more = {
+        label: [spread(taken.printed["cpu"] for taken in redactions[label])] for label in redacted
+    }
+    headings = ["redaction alone, CPU s"]
+    table(f"Personal data, {rows:,} rows", runs, "Seedbed all", more, headings)
+    print("\n| program | " + " | ".join(LOOKALIKES) + " |")
+    print("|---|" + "---|" * len(LOOKALIKES))
+    for label, told in found.items():
+        print(f"| {label} | " + " | ".join(f"{p:.3f} / {r:.3f}" for p, r in told.values()) + " |")
+    print("\nPrecision / recall; `both` is e-mail and IP addresses only.")
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", nargs="?", type=Path)
-    parser.add_argument("rows", nargs="?", type=int, default=77_000)
-    parser.add_argument("repeats", nargs="?", type=int, default=3)
-    parser.add_argument("--peer-python")
-    parser.add_argument("--redact", nargs=3, metavar=("KINDS", "IN", "OUT"))
+    parser.add_argument("--rows", type=int, default=77_000)
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--datatrove", metavar="PYTHON")
+    parser.add_argument("--data-juicer", metavar="PYTHON")
+    parser.add_argument("--alone", nargs=2, metavar=("KINDS", "CORPUS"), help="time it once, here")
     given = parser.parse_args()
-    if given.redact:
-        seedbed(Path(given.redact[1]), Path(given.redact[2]), given.redact[0])
+    if given.alone:
+        alone(Path(given.alone[1]), given.alone[0])
     elif given.folder:
-        run(given.folder, given.rows, given.repeats, given.peer_python)
+        print(machine())
+        run(given.folder, given.rows, given.repeats, given.datatrove, given.data_juicer)
     else:
         parser.error("give the folder with the carrier texts")

@@ -28,7 +28,9 @@ def main() -> None:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
-    except Exception as error:
+    except SystemExit:
+        raise
+    except BaseException as error:  # Rust's panics are no `Exception`
         if os.environ.get("SEEDBED_DEBUG"):
             raise
         errors.print(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 from typing import Annotated
@@ -16,7 +17,7 @@ FIRST_RECIPE = """\
 description: Say what these rows are and what for.
 phase: sft                      # pretrain, sft, preference, reward or rl
 owners: [team:{dataset}]
-licence: CC0-1.0
+# licence: CC-BY-4.0            # of the result, as SPDX has it
 
 inputs:
   rows:
@@ -25,7 +26,7 @@ inputs:
 steps:
   - deduplicate_exact: {{columns: null}}
 
-checks: [rows]
+checks: {checks}
 """
 
 NEXT_RECIPE = """\
@@ -39,7 +40,7 @@ inputs:
 
 steps: []                       # what this version does to the rows of {previous}
 
-checks: [rows]
+checks: {checks}
 """
 
 
@@ -55,8 +56,9 @@ def add_to(app: typer.Typer) -> None:
 def new(
     version: Annotated[str, typer.Argument(help="dataset, or dataset/version.")],
     files: Annotated[
-        str, typer.Option(help="Rows of a first version: a path or glob.")
-    ] = "data/*.jsonl",
+        str | None,
+        typer.Option(help="Rows of a first version: a path or glob; default: data/*.jsonl."),
+    ] = None,
 ) -> None:
     """Scaffold a dataset's first version, or the next version of one that exists."""
     workspace = Workspace.find()
@@ -68,11 +70,20 @@ def new(
     path = workspace.assets / name.dataset / f"{name.version}.yaml"
     if path.exists():
         raise SeedbedError(f"{path} exists already; nothing was written")
+    if existing and files:
+        raise SeedbedError(
+            f"{name} would be made from {name.dataset}/{existing[-1]}, not from files; leave "
+            "--files out, or name another dataset"
+        )
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(
         _next_recipe(workspace, name, existing[-1])
         if existing
-        else FIRST_RECIPE.format(dataset=name.dataset, files=files)
+        else FIRST_RECIPE.format(
+            dataset=name.dataset,
+            files=json.dumps(files or "data/*.jsonl", ensure_ascii=False),
+            checks=_checks(workspace),
+        )
     )
     console.print(f"wrote {path.relative_to(workspace.root)}; next: `seedbed check`, then")
     console.print(f"  seedbed build {name} --sample 100")
@@ -106,8 +117,10 @@ def check(
     else:
         for problem in problems:
             errors.print(f"[red]✗[/] {_shown(problem)}", soft_wrap=True)
+        usable = len(planned.versions)
         console.print(
-            f"{len(planned.versions)} versions can be used, {len(planned.problems)} cannot"
+            f"{usable} version{'' if usable == 1 else 's'} can be used, {len(planned.problems)} "
+            "cannot"
         )
     raise typer.Exit(1 if problems else 0)
 
@@ -118,8 +131,6 @@ def schema(
     ] = False,
 ) -> None:
     """The JSON Schema of recipes, with every operator's parameters."""
-    import json
-
     from dagster_project.engine.json_schema import recipe_schema
 
     text = json.dumps(recipe_schema(), indent=2, ensure_ascii=False)
@@ -159,6 +170,11 @@ def operators(
     console.print(Markdown(catalogue_entry(catalogue[name])))
 
 
+def _checks(workspace: Workspace) -> str:
+    """The suite that fits any rows, where the workspace has it."""
+    return "[rows]" if (workspace.checks / "rows.yaml").exists() else "[]"
+
+
 def _shown(problem: object) -> str:
     from rich.markup import escape
 
@@ -187,6 +203,7 @@ def _next_recipe(workspace: Workspace, name: VersionName, previous: str) -> str:
         phase=recipe.phase,
         owners=f"[{', '.join(recipe.owners)}]",
         licence=f"licence: {recipe.licence}\n" if recipe.licence else "",
+        checks=_checks(workspace),
     )
 
 

@@ -13,17 +13,35 @@ from pydantic import BaseModel
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 PIPED_WIDTH = 160
 """Characters of a line where there is no terminal to tell."""
 
-console = Console(
+PICTURES = (
+    {code: 0x2400 + code for code in range(32) if chr(code) not in "\n\t"}
+    | {127: 0x2421}
+    | dict.fromkeys((*range(0x80, 0xA0), *range(0x202A, 0x202F), *range(0x2066, 0x206A)), 0xFFFD)
+)
+"""Control characters, which a terminal obeys, are shown as pictures: data may hold any."""
+
+
+class _Screen(Console):
+    """Shows what control characters texts hold, rather than sending them."""
+
+    def render_str(self, text: str, **options: Any) -> Text:
+        return super().render_str(text.translate(PICTURES), **options)
+
+
+console = _Screen(
     highlight=False,
+    emoji=False,
     width=None if sys.stdout.isatty() or "COLUMNS" in os.environ else PIPED_WIDTH,
 )
-errors = Console(
+errors = _Screen(
     stderr=True,
     highlight=False,
+    emoji=False,
     width=None if sys.stderr.isatty() or "COLUMNS" in os.environ else PIPED_WIDTH,
 )
 

@@ -110,6 +110,11 @@ def _show(exported: Exported) -> None:
         f"[green]✓[/] {counts.exported:,} of {counts.snapshot:,} rows of {manifest.version} as "
         f"{manifest.format} in {where}"
     )
+    if exported.unused_split:
+        console.print(
+            f"[yellow]all rows are in one split[/], train, though there is a column "
+            f"`{exported.unused_split}`; --split-by {exported.unused_split} keeps its splits apart"
+        )
     if counts.left_out:
         console.print(
             f"[yellow]{counts.left_out:,} rows are left out[/], listed in left_out.jsonl:"

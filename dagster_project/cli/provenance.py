@@ -150,18 +150,21 @@ def history(
 
 
 def sample(
-    version: Annotated[str, typer.Argument(help="dataset/version.")],
+    version: Annotated[str, typer.Argument(help="dataset/version, or …@snapshot.")],
     rows: Annotated[int, typer.Option(help="How many rows.", min=1)] = 5,
     seed: Annotated[int, typer.Option(help="Another seed, other rows.")] = 0,
     as_json: AsJson = False,
 ) -> None:
-    """Some rows of a version, to read."""
+    """Some rows of a version or trial, to read."""
+    from dagster_project.warehouse.address import SnapshotAddress
     from dagster_project.warehouse.history import sample as sample_of
 
-    found = sample_of(_store(), VersionName.parse(version), rows, seed).to_dicts()
+    found = sample_of(_store(), SnapshotAddress.parse(version), rows, seed).to_dicts()
     if as_json:
         print_json(found)
         return
+    if not found:
+        console.print(f"{version} has no rows")
     for record in found:
         console.rule(f"{version}:{record['row_id']}", align="left")
         for name, value in record.items():

@@ -10,7 +10,7 @@ import typer
 from rich.markup import escape
 from rich.text import Text
 
-from dagster_project.cli.console import console, print_json, print_table
+from dagster_project.cli.console import PICTURES, console, print_json, print_table
 from dagster_project.errors import SeedbedError
 from dagster_project.workspace import Workspace
 
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from dagster_project.release.trainer_view import TrainedText, TrainerReport, TrainerView
 
 LOSS, PROMPT, CUT = "bold green", "dim", "dim red strike"
-PICTURES = {code: 0x2400 + code for code in range(32) if chr(code) not in "\n\t"} | {127: 0x2421}
-"""Control characters are shown as pictures: a terminal obeys them."""
 
 
 def add_to(app: typer.Typer) -> None:

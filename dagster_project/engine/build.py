@@ -31,6 +31,7 @@ from dagster_project.engine.inputs import (
     trial_rows,
 )
 from dagster_project.engine.plan import Plan, PlannedStep, RunStopped, Stage
+from dagster_project.engine.published_columns import require_own_names, require_publishable
 from dagster_project.engine.references import ready
 from dagster_project.engine.relation_stage import run_relation_step
 from dagster_project.engine.reorder import reorder
@@ -158,6 +159,7 @@ class _Run:
         measured: dict[str, pl.DataType] = {}
         annotations: frozenset[str] = frozenset()
         for opened in self.prepared.inputs:
+            require_own_names(opened.name, opened.schema)
             own = plan.input_steps[opened.name]
             schemas[opened.name], named = flow(opened.schema, frozenset(), own)
             annotations |= named
@@ -168,11 +170,8 @@ class _Run:
             measured |= {name: schema[name] for name in annotations}
         self.annotations = frozenset(measured)
         data = {name: schema[name] for name in data_columns(schema, self.annotations)}
-        if "row_id" in data:
-            raise RunStopped(
-                f"{plan.name}: `row_id` is the name of the snapshot's own row number; rename that "
-                "column with `map_columns`"
-            )
+        has_rows = any(chunk.rows for opened in self.prepared.inputs for chunk in opened.chunks)
+        require_publishable(plan.name, data, measured, has_rows=has_rows)
         self.snapshot.append("rows", pl.DataFrame(schema={"row_id": pl.Int64, **data}))
         keys = pl.DataFrame(schema={**SYSTEM, **measured, "row_id": pl.Int64})
         self.snapshot.append("scores", scores_of(keys, [*measured, "row_id"]))

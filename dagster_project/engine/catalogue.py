@@ -9,8 +9,8 @@ from dagster_project.operators.registry import CHAPTERS, built_in_operators
 
 
 def first_line(operator: type[Operator]) -> str:
-    """What it does, in a line."""
-    return inspect.getdoc(operator).splitlines()[0] if operator.__doc__ else ""  # pyright: ignore
+    """What it does: its first sentence, in a line."""
+    return " ".join((inspect.getdoc(operator) or "").partition("\n\n")[0].split())
 
 
 def catalogue_entry(operator: type[Operator]) -> str:

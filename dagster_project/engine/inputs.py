@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 import random
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -58,6 +59,8 @@ TRIAL_CHUNKS = 8
 
 LANDING_THREADS = min(4, os.cpu_count() or 1)
 """Blocks parsed at once; each takes some five times `BLOCK_BYTES` of memory."""
+
+PANDAS_INDEX = re.compile(r"__index_level_\d+__")
 
 Progress = Callable[[str], None]
 
@@ -267,11 +270,14 @@ def _open_landed(
     paths = [block_folder(store, block.key) for block in landed.blocks]
     found = (pl.read_parquet_schema(path / "parsed.parquet") for path in paths)
     schema = storable(unify_schemas(found))
+    renamed = _pandas_index(schema)
+    schema = pl.Schema({renamed.get(column, column): type_ for column, type_ in schema.items()})
     kinds = [[column, str(type_)] for column, type_ in schema.items()]
 
     def loader(block: LandedBlock, path: Path) -> Callable[[], pl.DataFrame]:
         def load() -> pl.DataFrame:
-            data = conform(pl.read_parquet(path / "parsed.parquet"), schema)
+            data = pl.read_parquet(path / "parsed.parquet").rename(renamed, strict=False)
+            data = conform(data, schema)
             batch = identified(data, number, block.first_row)
             if block.unreadable:
                 error = pl.read_parquet(path / "origin.parquet", columns=["error"])["error"]
@@ -307,6 +313,13 @@ def _open_landed(
         record=_record(number, name, kind, reference, source, landed.content_id, landed.rows),
         files=[{"input": number, **file.model_dump()} for file in landed.files],
     )
+
+
+def _pandas_index(schema: pl.Schema) -> dict[str, str]:
+    """New names for columns as pandas calls its index, which begin as the engine's own do:
+    `index_level_0` for `__index_level_0__`, unless there is one of that name."""
+    found = {name: name.strip("_") for name in schema if PANDAS_INDEX.fullmatch(name)}
+    return {name: new for name, new in found.items() if new not in schema}
 
 
 def _unreadable(origin: pl.DataFrame, number: int, first_row: int) -> pl.DataFrame:

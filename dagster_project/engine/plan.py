@@ -75,7 +75,7 @@ class PlannedStep:
             "operator": type(self.operator).operator_name(),
             "parameters": self.operator.model_dump(mode="json"),
             "code": self.code_hash,
-            "libraries": library_versions(("polars", *self.operator.libraries)),
+            "libraries": library_versions(("polars", *self.operator.runs_with())),
             "compared": [[each.name, each.number, each.content_id] for each in self.compared],
             "files": self.files,
         }
@@ -157,7 +157,7 @@ def plan(declared: DeclaredVersion) -> Plan:
                 path = _python_file(declared, source)
                 if not path.is_file():
                     problems.append(
-                        declared.problem((section, name, "python"), "no such file", found=str(path))
+                        declared.problem((section, name, "python"), f"there is no file {path}")
                     )
     joined = resolver.resolve(declared.recipe.steps, ("steps",), None)
     if resolver.number > MAX_STEPS:

@@ -31,6 +31,7 @@ from dagster_project.operators.base import (
     OperatorMisuse,
     RowOperator,
     SplitOperator,
+    without_expression,
 )
 from dagster_project.recipe.problems import no_such
 from dagster_project.warehouse.snapshot import NotConserved
@@ -216,7 +217,8 @@ def _isolated(
             good.append(body(batch[start:end]))
         except (Exception, PanicException) as error:
             if end - start == 1:
-                failures.append((start, f"{type(error).__name__}: {error}"[:ERROR_LENGTH]))
+                told = f"{type(error).__name__}: {without_expression(str(error))}"
+                failures.append((start, told[:ERROR_LENGTH]))
             else:
                 middle = (start + end) // 2
                 waiting += [(middle, end), (start, middle)]

@@ -37,7 +37,8 @@ def flow(
             before = set(schema)
             schema, measured = _after(step, schema, annotations)
         except OperatorMisuse as error:
-            raise RunStopped(f"step {step.name}: {error}") from error
+            message = str(error).removeprefix(f"{step.operator.operator_name()}: ")
+            raise RunStopped(f"step {step.name}: {message}") from error
         except PolarsError as error:
             message = str(error).splitlines()[0]
             raise RunStopped(
@@ -107,7 +108,10 @@ def _looks_at_one_row(expression: pl.Expr) -> bool:
     every expression before it sees rows; the benefit of the doubt is the operator's."""
     meta = expression.meta
     try:
-        return meta.is_literal() or (meta.is_row_separable() and meta.is_length_preserving())
+        constant = not meta.root_names()
+        return meta.is_literal() or (
+            meta.is_row_separable() and (constant or meta.is_length_preserving())
+        )
     except PolarsError:
         return True
 

@@ -6,9 +6,12 @@ from collections.abc import Iterator, Sequence
 
 import duckdb
 import polars as pl
+import pyarrow as pa
+from duckdb.sqltypes import DuckDBPyType
 
 from dagster_project.engine.chunk import frame_digest
 from dagster_project.identity import digest
+from dagster_project.operators.acquire.arrow_frames import frame_of_arrow
 from dagster_project.operators.acquire.block import ORIGIN_SCHEMA, Block, Records, SourceFile
 from dagster_project.operators.acquire.column_types import conform, storable
 from dagster_project.operators.acquire.input_error import InputError
@@ -17,6 +20,15 @@ from dagster_project.warehouse.store import Store
 from dagster_project.workspace import VersionName
 
 BATCH_ROWS = 65_536
+
+CASTS = {
+    "bit": "`{column}::VARCHAR`",
+    "interval": "`epoch({column})`, in seconds",
+    "time with time zone": "`{column}::VARCHAR`",
+    "union": "`{column}::VARCHAR`",
+    "variant": "`{column}::JSON`",
+}
+"""Types that rows cannot hold, and what to write instead."""
 
 
 class SqlReader:
@@ -39,19 +51,38 @@ class SqlReader:
         """The query's rows, 65,536 at a time.
 
         Raises:
-            InputError: when DuckDB refuses the query.
+            InputError: when DuckDB refuses the query, or a column has no name of its own or a type
+                that rows cannot hold.
         """
         with connect(self.store, only=self.versions) as connection:
             first = 0
             try:
-                for batch in connection.sql(self.query).to_arrow_reader(BATCH_ROWS):
-                    frame = pl.DataFrame(pl.from_arrow(batch))
-                    yield self._block(conform(frame, storable(frame.schema)), first)
-                    first += frame.height
+                rows = connection.sql(self.query)
+                if rows is None:
+                    raise InputError(f"input {self.name}: the query is no SELECT")
+                self._check_types(rows)
+                reader = rows.to_arrow_reader(BATCH_ROWS)
+                for batch in reader:
+                    yield self._block(pa.Table.from_batches([batch]), first)
+                    first += batch.num_rows
+                if first == 0:
+                    yield self._block(reader.schema.empty_table(), first)
             except duckdb.Error as error:
                 raise InputError(f"input {self.name}: the query fails: {error}") from error
 
-    def _block(self, frame: pl.DataFrame, first: int) -> Block:
+    def _check_types(self, rows: duckdb.DuckDBPyRelation) -> None:
+        for column, kind in zip(rows.columns, rows.types, strict=True):
+            for found in _kinds(kind):
+                if found in CASTS:
+                    instead = CASTS[found].format(column=column)
+                    raise InputError(
+                        f"input {self.name}: column `{column}` is {kind}, which rows cannot hold; "
+                        f"write it as something else in the query, such as {instead}"
+                    )
+
+    def _block(self, rows: pa.Table, first: int) -> Block:
+        frame = frame_of_arrow(rows, f"input {self.name}")
+        frame = conform(frame, storable(frame.schema))
         origin = pl.DataFrame(
             {"line": range(first + 1, first + frame.height + 1)}, schema={"line": pl.Int64}
         ).with_columns(file=pl.lit(self.name))
@@ -63,3 +94,12 @@ class SqlReader:
     def files(self) -> list[SourceFile]:
         """A query reads no files."""
         return []
+
+
+def _kinds(kind: DuckDBPyType) -> Iterator[str]:
+    """The names of a type and of those below it."""
+    yield kind.id
+    if kind.id in ("list", "array", "struct", "map", "union"):
+        for _, child in kind.children:
+            if isinstance(child, DuckDBPyType):
+                yield from _kinds(child)

@@ -120,8 +120,8 @@ def what_if(plan: Plan, store: Store, setting: str, examples: int = 3) -> WhatIf
         snapshot = reader.open(SnapshotAddress(plan.name))
         if snapshot.manifest.recipe_id != plan.recipe_id:
             raise CannotTell(
-                f"{plan.name}: the recipe was changed since {snapshot.address} was built; "
-                "materialize it first"
+                f"{plan.name}: the recipe, or code that it uses, was changed since "
+                f"{snapshot.address} was built; materialize it first"
             )
         if isinstance(operator, RelationOperator) and operator.least_similarity:
             verdicts = _by_pairs(reader, snapshot, step, parameter, operator)

@@ -93,6 +93,10 @@ class Operator(BaseModel):
         """The Python file that defines it."""
         return Path(inspect.getfile(cls))
 
+    def runs_with(self) -> Sequence[str]:
+        """Those of `libraries` that it uses with these parameters."""
+        return self.libraries
+
     def reads(self) -> Sequence[str]:
         """The columns it needs. A recipe in which one is missing is refused before it runs."""
         return ()

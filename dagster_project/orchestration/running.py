@@ -111,7 +111,7 @@ class Running:
         show: Callable[[str], None],
     ) -> dict[str, Any]:
         version, started = self.planned.versions[name], time.perf_counter()
-        if sample is None and build_is_current(version.plan, self.workspace, self.store):
+        if sample is None and self._is_current(version.plan):
             manifest = current(self.store, name)
             assert manifest is not None
             return {
@@ -152,7 +152,9 @@ class Running:
                 {
                     "name": check.check.name,
                     "severity": check.check.severity,
-                    "observed": check.observed,
+                    "observed": f"{check.observed}: {check.error}"
+                    if check.error
+                    else check.observed,
                 }
                 for check in checks
                 if not check.passed
@@ -165,6 +167,14 @@ class Running:
         if not result.success:
             item["error"] = _failure(result)
         return item
+
+    def _is_current(self, plan: Plan) -> bool:
+        """Whether nothing is to be done. What cannot be told, as where an input is gone, is for the
+        run to say."""
+        try:
+            return build_is_current(plan, self.workspace, self.store)
+        except SeedbedError:
+            return False
 
     def _alert(
         self, instance: dg.DagsterInstance, run_id: str, plan: Plan, show: Callable[[str], None]
@@ -188,7 +198,9 @@ def _failure(result: dg.ExecuteInProcessResult) -> str:
             data = event.step_failure_data
             if data.user_failure_data and data.user_failure_data.description:
                 return data.user_failure_data.description
-            return str(data.error.message if data.error else event.message)
+            if data.error:
+                return (data.error.cause or data.error).message.strip()
+            return str(event.message)
     return "the run failed before a step began"
 
 
@@ -207,6 +219,8 @@ def _line(item: dict[str, Any]) -> str:
         )
     else:
         lines.append(f"[red]✗[/] {item['version']}  {escape(item['error'])}  [dim]{seconds}[/]")
+    if item["status"] == "trial" and item["ok"]:
+        lines.append(f"    [dim]read it: seedbed sample {item['version']}@{item['snapshot']}[/]")
     for check in failed:
         mark = "[yellow]![/]" if check["severity"] == "warning" else "[red]![/]"
         lines.append(f"    {mark} {check['name']}: {escape(str(check['observed']))}")

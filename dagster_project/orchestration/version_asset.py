@@ -110,10 +110,12 @@ def version_asset(
             if result.check.name in wanted:
                 yield check_result(result, key)
         if outcome.blocked_by:
+            stays = (
+                "the current snapshot stays" if current(store, name) else "there is no other yet"
+            )
             raise dg.Failure(
                 description=f"{name} is not published: {', '.join(outcome.blocked_by)} failed. "
-                f"The rejected rows are in snapshot {outcome.manifest.snapshot_id}; the current "
-                "snapshot stays.",
+                f"The rejected rows are in snapshot {outcome.manifest.snapshot_id}; {stays}.",
                 metadata=metadata,
                 allow_retries=False,
             )

@@ -124,7 +124,7 @@ class ChatStructure(SqlExpectation):
         rules = self._rules("tool_calls" in fields)
         column = identifier(self.column)
         chats = (  # no column of the user's in reach of a lambda: it would hide its parameter
-            f"{subject.prefix}SELECT *, list_transform(chat, lambda m: m.role) AS roles FROM "
+            f"{subject.prefix}SELECT *, list_transform(chat, lambda __m: __m.role) AS roles FROM "
             f"(SELECT row_id, {column} AS chat FROM {identifier(subject.relation)} "
             f"WHERE {column} IS NOT NULL)"
         )
@@ -158,7 +158,7 @@ class ChatStructure(SqlExpectation):
 
     def _rules(self, has_tool_calls: bool) -> dict[str, str]:
         roles = ", ".join(literal(role) for role in self.roles)
-        called = " AND m.tool_calls IS NULL" if has_tool_calls else ""
+        called = " AND __m.tool_calls IS NULL" if has_tool_calls else ""
         rules = {
             "no messages": "len(roles) = 0",
             "unknown role": f"len(list_filter(roles, lambda r: r IS NULL OR r NOT IN ({roles}))) > 0",
@@ -168,7 +168,7 @@ class ChatStructure(SqlExpectation):
             "not alternating": "len(list_filter(roles, lambda r, i: i > 1 AND CASE r WHEN 'tool' "
             "THEN roles[i - 1] NOT IN ('assistant', 'tool') ELSE r = roles[i - 1] END)) > 0",
             "not to assistant": "coalesce(roles[-1], '') <> 'assistant'",
-            "empty content": "len(list_filter(chat, lambda m: "
-            f"coalesce(trim(m.content::VARCHAR, E' \\t\\n\\r'), '') = ''{called})) > 0",
+            "empty content": "len(list_filter(chat, lambda __m: "
+            f"coalesce(trim(__m.content::VARCHAR, E' \\t\\n\\r'), '') = ''{called})) > 0",
         }
         return {rule: f"({condition})" for rule, condition in rules.items()}

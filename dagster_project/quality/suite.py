@@ -14,7 +14,7 @@ from dagster_project.quality.audited import one_select
 from dagster_project.quality.core_expectations import CORE
 from dagster_project.recipe.loading import DeclaredVersion
 from dagster_project.recipe.model import Declared
-from dagster_project.recipe.problems import DeclarationError, Problem, nearest
+from dagster_project.recipe.problems import DeclarationError, Problem
 from dagster_project.recipe.validation import problems_of
 from dagster_project.recipe.yaml_source import YamlSource, read_yaml
 from dagster_project.warehouse.schema import TABLES
@@ -236,8 +236,7 @@ def resolve_checks(declared: DeclaredVersion, suites: Suites) -> list[Check]:
             problems += suites.problems[entry]
         else:
             known = sorted({*suites.suites, *suites.problems})
-            near = nearest(entry, known)
-            message = "there is no such suite" + (f"; did you mean {near!r}?" if near else "")
+            message = "there is no such suite"
             if entry in IN_SQL or entry in CORE:
                 message = f"a suite is meant here; an expectation is written `{entry}: {{}}`"
             problems.append(declared.problem(at, message, found=entry, allowed=known))

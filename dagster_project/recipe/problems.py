@@ -10,6 +10,9 @@ from typing import Any
 
 from dagster_project.errors import SeedbedError
 
+MOST_LISTED = 30
+"""Names that a message lists at most."""
+
 
 @dataclass(frozen=True)
 class Problem:
@@ -34,7 +37,7 @@ class Problem:
             if near:
                 parts.append(f"did you mean {near!r}?")
         if self.allowed:
-            shown = list(self.allowed[:30])
+            shown = list(self.allowed[:MOST_LISTED])
             more = len(self.allowed) - len(shown)
             parts.append(f"allowed: {', '.join(shown)}" + (f" and {more} more" if more else ""))
         return "; ".join(parts)
@@ -61,5 +64,6 @@ def no_such(what: str, name: str, known: Iterable[str], where: str = "") -> str:
     return (
         f"there is no {what} {name!r}{where}"
         + (f"; did you mean {near!r}?" if near else ".")
-        + f" There are: {', '.join(known) or 'none'}"
+        + f" There are: {', '.join(known[:MOST_LISTED]) or 'none'}"
+        + (f" and {len(known) - MOST_LISTED} more" if len(known) > MOST_LISTED else "")
     )

@@ -11,6 +11,27 @@ from pydantic import BaseModel, ValidationError
 from dagster_project.recipe.problems import Problem
 from dagster_project.recipe.yaml_source import YamlSource
 
+WORDS = {
+    "tuple_type": "a list is expected, such as `[a, b]`",
+    "list_type": "a list is expected, such as `[a, b]`",
+    "dict_type": "a mapping is expected, such as `{a: b}`",
+    "string_type": "text is expected; write it in quotes",
+    "int_type": "a whole number is expected",
+    "int_parsing": "a whole number is expected",
+    "int_from_float": "a whole number is expected",
+    "float_type": "a number is expected",
+    "float_parsing": "a number is expected",
+    "bool_type": "true or false is expected",
+    "bool_parsing": "true or false is expected",
+    "too_short": "must have {min_length} or more",
+    "string_too_short": "must not be empty",
+    "greater_than": "must be greater than {gt}",
+    "greater_than_equal": "must be {ge} or more",
+    "less_than": "must be less than {lt}",
+    "less_than_equal": "must be {le} or less",
+}
+"""What pydantic finds, by its type, as a person who writes YAML would say it."""
+
 
 def problems_of(
     error: ValidationError, model: type[BaseModel], source: YamlSource, at: Sequence[str | int] = ()
@@ -28,6 +49,8 @@ def problems_of(
         location = tuple(part for part in item["loc"] if isinstance(part, str | int))
         kind, found = item["type"], item.get("input")
         message, allowed = item["msg"], ()
+        if kind in WORDS:
+            message = WORDS[kind].format(**item.get("ctx", {}))
         if kind == "extra_forbidden":
             message, found = "unknown field", location[-1]
             allowed = tuple(_fields(model, location[:-1]))

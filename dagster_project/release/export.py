@@ -27,11 +27,14 @@ class Exported(Answer):
         folder: where.
         manifest: as it is in the folder.
         left_out: the first few rows that were left out.
+        unused_split: the column `split`, as `assign_splits` writes it, where all rows went into one
+            split.
     """
 
     folder: Path
     manifest: ExportManifest
     left_out: tuple[LeftOut, ...]
+    unused_split: str | None = None
 
 
 def export(
@@ -92,10 +95,13 @@ def export(
         try:
             with put_at(folder, replace=force) as temporary:
                 manifest = writer.write(temporary, progress)
+            unused = "split" if split_by is None and "split" in rows.schema else None
         except SeedbedError:
             raise
         except Exception as error:
             if is_storage_failure(error):
                 raise ExportFailed(f"{folder} cannot be written: {error}") from error
             raise
-    return Exported(folder=folder, manifest=manifest, left_out=tuple(writer.shown))
+    return Exported(
+        folder=folder, manifest=manifest, left_out=tuple(writer.shown), unused_split=unused
+    )

@@ -236,4 +236,4 @@ def _refuse_twin(name: VersionName, seen: dict[str, VersionName]) -> None:
 def no_snapshot(name: VersionName, as_of: datetime | None = None) -> str:
     """What to tell a reader of a version without a snapshot (at a time)."""
     when = f" at {as_of:%Y-%m-%d %H:%M:%S}" if as_of else ""
-    return f"{name} has no published snapshot{when}; materialize it first"
+    return f"{name} has no published snapshot{when}; materialize it first (`seedbed build {name}`)"

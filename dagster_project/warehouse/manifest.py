@@ -150,6 +150,11 @@ def read_manifest(store: Store, name: VersionName, snapshot_id: str) -> Manifest
         ManifestDamaged: when it is missing, altered, or another snapshot's.
     """
     path = manifest_path(store, name, snapshot_id)
+    if not path.exists():
+        raise ManifestDamaged(
+            f"{name} has no snapshot {snapshot_id}: there is no {path}; `seedbed history {name}` "
+            "lists those it has"
+        )
     manifest = read_sealed(path, Manifest)
     if (manifest.version, manifest.snapshot_id) != (str(name), snapshot_id):
         raise ManifestDamaged(

@@ -13,7 +13,13 @@ from pydantic import Field
 from dagster_project.engine.batch import identified
 from dagster_project.engine.plan import PlannedStep, RunStopped
 from dagster_project.engine.row_stage import run_steps
-from dagster_project.operators.base import Operator, RowOperator, Rule, SplitOperator
+from dagster_project.operators.base import (
+    Operator,
+    OperatorMisuse,
+    RowOperator,
+    Rule,
+    SplitOperator,
+)
 from dagster_project.warehouse.snapshot import NotConserved
 
 
@@ -87,6 +93,7 @@ def test_a_row_that_raises_is_quarantined_alone_with_its_content() -> None:
     assert (row["parent_row_id"], row["disposition"]) == (101, "quarantined")
     assert row["content"] == '{"a": "two"}'
     assert "two" in row["error"]
+    assert "expression" not in row["error"], "what Polars adds is not for the user"
     assert done.counts[0][1].quarantined == 1
 
 
@@ -99,6 +106,21 @@ def test_an_error_that_needs_no_row_is_the_recipes() -> None:
 
     with pytest.raises(pl.exceptions.ColumnNotFoundError):
         run_steps(batch("1"), [step(0, Wrong())], set())
+
+
+def test_what_polars_adds_to_a_refusal_is_not_shown() -> None:
+    def refuse(_: pl.Series) -> pl.Series:
+        raise OperatorMisuse("the model is none\nsecond line")
+
+    class Refuses(RowOperator):
+        """Refuses when rows come."""
+
+        def edits(self, schema: pl.Schema) -> Mapping[str, pl.Expr]:
+            return {"a": pl.col("a").map_batches(refuse, return_dtype=pl.String)}
+
+    with pytest.raises(OperatorMisuse) as caught:
+        run_steps(batch("1"), [step(0, Refuses())], set())
+    assert str(caught.value) == "the model is none\nsecond line"
 
 
 def test_a_missing_column_is_named_with_the_nearest() -> None:

@@ -69,3 +69,16 @@ def test_what_was_there_before_redaction_is_not_shown(tables) -> None:
         for name in ("outliers", "rows_near_thresholds")
         for row in shown[name]
     )
+
+
+def test_an_inspection_that_fails_says_so_without_row_text(space, monkeypatch) -> None:
+    def fail(*_, **__) -> None:
+        raise ValueError("a secret")
+
+    space.jsonl("rows.jsonl", [{"text": "a"}])
+    space.recipe("a/v1", "inputs: {some: {files: rows.jsonl}}\n")
+    manifest = space.publish("a/v1").manifest
+    planned = plan(load_recipes(space.workspace).versions[VersionName("a", "v1")])
+    monkeypatch.setattr("dagster_project.orchestration.inspection_metadata.look", fail)
+    shown = inspection_metadata(space.store, planned, manifest)
+    assert shown == {"inspection": "not possible: ValueError; this is a defect"}

@@ -106,6 +106,16 @@ CASES: dict[str, list[dict[str, Any]]] = {
         {"columns": ["text", "messages"], "against": {"other": ["text"]}},
         {"columns": ["text"], "against": {"other": ["text"]}, "remove": False},
     ],
+    "decontaminate_semantic": [
+        {"columns": ["text"], "against": {"other": ["text"]}, "same_numbers": True},
+        {"columns": ["messages", "text"], "against": {"other": ["text"]}, "threshold": 0.3},
+        {
+            "columns": ["text"],
+            "against": {"other": ["text"]},
+            "windows": False,
+            "remove": False,
+        },
+    ],
     "deduplicate_prompts": [
         {"prompt": ["messages"]},
         {"prompt": ["messages"], "conflicts": "merge"},

@@ -93,7 +93,7 @@ def test_default_names_give_way(space):
 @pytest.mark.parametrize(
     ("recipe_checks", "said"),
     [
-        ("[sx]", "there is no such suite; did you mean 's'?"),
+        ("[sx]", "there is no such suite; found 'sx'; did you mean 's'?"),
         ("[s, s]", "is listed twice"),
         ("[s, t]", "another check has this name; found 'positive'"),
         ("[broken]", "there is no such expectation; did you mean 'chat_structure'?"),

@@ -5,13 +5,14 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
+import shutil
 
 import pyarrow as pa
 import pytest
 
 from dagster_project.release.export import ExportFailed
 from dagster_project.release.files import shards
-from dagster_project.release.files.folder import FolderRefused
+from dagster_project.release.files.folder import FolderRefused, put_at
 from dagster_project.release.files.manifest import NotAnExport
 from dagster_project.release.files.verification import verify_export
 from dagster_project.release.rows import RowsRefused
@@ -208,6 +209,25 @@ def test_an_interrupted_export_leaves_what_was_there(shelf, monkeypatch, there):
     assert names == (["out"] if there else [])
     if there:
         assert everything(shelf.root / "out") == before
+
+
+def test_what_a_killed_export_left_is_deleted_by_the_next(shelf):
+    shelf.publish(ROWS)
+    left, of_another = (shelf.root / f".{name}.exporting-0123" for name in ("out", "other"))
+    for folder in (left, of_another):
+        (folder / "data").mkdir(parents=True)
+    with put_at(shelf.root / "out", replace=False) as running:
+        assert not left.exists()
+        shelf.export("jsonl")
+        assert running.exists(), "an export that runs is left alone"
+        shutil.rmtree(shelf.root / "out")
+    assert of_another.exists()
+
+
+def test_a_split_column_that_is_not_used_is_told(shelf):
+    shelf.publish([{"text": "one", "split": "train"}, {"text": "two", "split": "test"}])
+    assert shelf.export("jsonl", "a").unused_split == "split"
+    assert shelf.export("jsonl", "b", split_by="split").unused_split is None
 
 
 def test_a_disk_that_fails_is_said(shelf, monkeypatch):

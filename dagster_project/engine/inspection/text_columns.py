@@ -26,7 +26,7 @@ def characters(schema: pl.Schema, column: str) -> str:
     name = identifier(column)
     if schema[column] == pl.String:
         return f"length({name})"
-    lengths = f"list_transform({name}, lambda m: length(m.content))"
+    lengths = f"list_transform({name}, lambda __m: length(__m.content))"
     return f"CASE WHEN {name} IS NOT NULL THEN coalesce(list_sum({lengths}), 0)::BIGINT END"
 
 
@@ -41,12 +41,12 @@ def content(schema: pl.Schema, column: str) -> str:
     name = identifier(column)
     if schema[column] == pl.String:
         return name
-    return f"array_to_string(list_transform({name}, lambda m: m.content), ' ')"
+    return f"array_to_string(list_transform({name}, lambda __m: __m.content), ' ')"
 
 
 def roles(column: str) -> str:
     """SQL: the roles of a chat in their order, as `system,user,assistant`."""
-    said = f"list_transform({identifier(column)}, lambda m: coalesce(m.role, '?'))"
+    said = f"list_transform({identifier(column)}, lambda __m: coalesce(__m.role, '?'))"
     return f"array_to_string({said}, ',')"
 
 
@@ -58,8 +58,8 @@ def shown(schema: pl.Schema, columns: Iterable[str], width: int) -> str:
     for column in texts:
         text = identifier(column)
         if has_roles(schema, column):
-            said = "concat(coalesce(m.role, '?'), ': ', m.content)"
-            text = f"array_to_string(list_transform({text}, lambda m: {said}), ' | ')"
+            said = "concat(coalesce(__m.role, '?'), ': ', __m.content)"
+            text = f"array_to_string(list_transform({text}, lambda __m: {said}), ' | ')"
         elif schema[column] != pl.String:
             text = content(schema, column)
         parts.append(f"nullif(left({text}, {4 * width}), '')")

@@ -37,7 +37,8 @@ def frame_of_arrow(table: pa.Table, where: str) -> pl.DataFrame:
     columns = [_simple(column) for column in table.columns]
     for name, column in zip(names, columns, strict=True):
         try:
-            _check_names(pa.field(name, column.type))
+            check_name(name)
+            _check_names(column.type)
         except InputError as error:
             raise InputError(f"{where}: {error}") from error
         unknown = _unknown_type(column.type)
@@ -65,10 +66,12 @@ def _simple(column: pa.ChunkedArray) -> pa.ChunkedArray:
     return column
 
 
-def _check_names(field: pa.Field) -> None:
-    check_name(field.name)
-    for index in range(field.type.num_fields):
-        _check_names(field.type.field(index))
+def _check_names(dtype: pa.DataType) -> None:
+    for index in range(dtype.num_fields):
+        field = dtype.field(index)
+        if pa.types.is_struct(dtype):
+            check_name(field.name)
+        _check_names(field.type)
 
 
 def _unknown_type(dtype: pa.DataType) -> pa.DataType | None:

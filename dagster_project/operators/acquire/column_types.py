@@ -195,6 +195,8 @@ def _convert(series: pl.Series, dtype: pl.DataType) -> pl.Series:
         and not series.dtype.is_nested()
         and not series.dtype.is_float()
     ):
+        if isinstance(series.dtype, pl.Duration):
+            return series.dt.to_string("iso")
         return series.bin.encode("base64") if series.dtype == pl.Binary else series.cast(pl.String)
     series = series.cast(_without_wide_integers(series.dtype))
     try:

@@ -195,6 +195,9 @@ class _Hashed:
         self.sha256.update(data)
         return data
 
+    def close(self) -> None:
+        """Called by Arrow, which wants it; whoever opened the file closes it."""
+
 
 def _matches(root: Path, pattern: str) -> list[Path]:
     whole = Path(os.path.normpath(root / pattern))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path, PurePosixPath
-from typing import Self
+from typing import ClassVar, Self
 
 import polars as pl
 from pydantic import Field, PrivateAttr, field_validator, model_validator
@@ -59,6 +59,10 @@ Weights in other files are not read |
             opened, is refused or crashes.
     """
 
+    libraries: ClassVar[tuple[str, ...]] = tuple(
+        dict.fromkeys(name for names in LIBRARIES.values() for name in names)
+    )
+
     judged: tuple[str, ...] = Field(
         alias="columns", min_length=1, description="Columns of text or chat messages, as one text."
     )
@@ -101,7 +105,7 @@ Weights in other files are not read |
 
     @model_validator(mode="after")
     def _installed(self) -> Self:
-        for name in self.libraries:
+        for name in self.runs_with():
             try:
                 version(name)
             except PackageNotFoundError:
@@ -110,9 +114,7 @@ Weights in other files are not read |
                 ) from None
         return self
 
-    @property
-    def libraries(self) -> tuple[str, ...]:  # pyright: ignore
-        """Those that run the model's format."""
+    def runs_with(self) -> Sequence[str]:
         return LIBRARIES[PurePosixPath(self.model).suffix]
 
     def reads(self) -> Sequence[str]:

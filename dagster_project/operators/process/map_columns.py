@@ -31,8 +31,9 @@ class MapColumns(RowOperator):
     written `'in single quotes'`, a column bare or `"in double quotes"`.
 
     `cast` is strict: a row whose value cannot be converted, as `abc` to `int`, is quarantined. To
-    `text` it writes lists and objects as JSON; to `bool` it reads the texts `true` and `false` in
-    any case; numbers with fractions become integers only by `CAST(round(x) AS BIGINT)` in `add`.
+    `text` it writes lists and objects as JSON, and durations as in `P1DT2H`; to `bool` it reads the
+    texts `true` and `false` in any case; numbers with fractions become integers only by
+    `CAST(round(x) AS BIGINT)` in `add`.
 
     Example:
         - map_columns: {add: {text: "title || ': ' || body"}, keep: [text]}
@@ -106,6 +107,8 @@ class MapColumns(RowOperator):
         has_fractions = found.is_float() or found.is_decimal()
         simple = found.is_numeric() or found in (pl.String, pl.Boolean, pl.Null)
         if target == "text":
+            if isinstance(found, pl.Duration):
+                return value.dt.to_string("iso")
             if not holds_binary(found):
                 return json_text(value) if found.is_nested() else value.cast(pl.String)
         elif target == "bool" and found == pl.String:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import uuid
@@ -22,7 +23,7 @@ class FolderRefused(SeedbedError):
 @contextmanager
 def put_at(folder: Path, *, replace: bool) -> Iterator[Path]:
     """A new folder to write to, which becomes `folder` at the end; after an error or a crash,
-    `folder` is as it was.
+    `folder` is as it was. What a killed export to the same place left behind is deleted.
 
     Args:
         folder: where the export will be.
@@ -34,9 +35,13 @@ def put_at(folder: Path, *, replace: bool) -> Iterator[Path]:
     folder = Path(os.path.abspath(folder))  # not resolved: a link is refused, not followed
     _require_free(folder, replace)
     folder.parent.mkdir(parents=True, exist_ok=True)
-    temporary = folder.with_name(f".{folder.name}.exporting-{uuid.uuid4().hex}")
+    unfinished = f".{folder.name}.exporting-"
+    _delete_abandoned(folder.parent, unfinished)
+    temporary = folder.with_name(unfinished + uuid.uuid4().hex)
     temporary.mkdir()
+    writing = os.open(temporary, os.O_RDONLY)
     try:
+        fcntl.flock(writing, fcntl.LOCK_EX)  # the system lets go of it when this process ends
         yield temporary
         for path in sorted(temporary.rglob("*")):
             (sync_folder if path.is_dir() else sync_file)(path)
@@ -46,6 +51,23 @@ def put_at(folder: Path, *, replace: bool) -> Iterator[Path]:
     except BaseException:
         shutil.rmtree(temporary, ignore_errors=True)
         raise
+    finally:
+        os.close(writing)
+
+
+def _delete_abandoned(parent: Path, unfinished: str) -> None:
+    """Delete the folders that begin so and that no running export holds."""
+    for left in sorted(parent.iterdir()):
+        if left.is_symlink() or not left.is_dir() or not left.name.startswith(unfinished):
+            continue
+        held = os.open(left, os.O_RDONLY)
+        try:
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(left, ignore_errors=True)
+        except BlockingIOError:
+            continue
+        finally:
+            os.close(held)
 
 
 def _put(temporary: Path, folder: Path) -> None:

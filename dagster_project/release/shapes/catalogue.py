@@ -71,7 +71,7 @@ def choose(name: str, schema: pl.Schema, phase: str, version: str) -> tuple[Shap
         near = nearest(name, known)
         raise ShapeRefused(
             f"there is no format {name!r}"
-            + (f"; did you mean {near!r}?" if near else "")
+            + (f"; did you mean {near!r}?" if near else ".")
             + f" These fit {version}: {found}"
         )
     needs = SHAPES[tried[0]].needs

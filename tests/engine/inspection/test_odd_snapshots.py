@@ -203,3 +203,13 @@ def test_a_rule_that_removed_nothing_and_json(space, ask) -> None:
     assert [row.measured for row in rule.just_stayed] == ["2"]
     told = json.loads(json.dumps(ask(space).model_dump(mode="json")))
     assert told["rules"][0]["just_removed"][0]["text"] == "c"
+
+
+def test_chats_may_be_in_a_column_of_any_name(space, ask) -> None:
+    turns = [{"role": "user", "content": "hi"}, {"role": "assistant", "content": "x"}]
+    space.jsonl("rows.jsonl", [{"m": turns, "content": "a"}])
+    space.recipe(
+        "a/v1", "inputs: {some: {files: rows.jsonl}}\nchecks: [{chat_structure: {column: m}}]\n"
+    )
+    space.publish("a/v1")
+    assert {value.column for value in ask(space).distributions} >= {"m", "content"}

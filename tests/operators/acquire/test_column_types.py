@@ -190,3 +190,8 @@ def test_slices_and_frames_without_columns():
     assert conform(frame, wider)["a"].to_list() == [None, [], [{"x": 4.0, "y": None}]]
     assert conform(pl.DataFrame(height=2), {}).height == 2
     assert conform(pl.DataFrame(height=2), {"a": pl.Int64()})["a"].to_list() == [None, None]
+
+
+def test_durations_become_text_where_text_is_wanted():
+    frame = pl.DataFrame({"d": [datetime.timedelta(hours=25), None]})
+    assert conform(frame, {"d": pl.String()})["d"].to_list() == ["P1DT1H", None]

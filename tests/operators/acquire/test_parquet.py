@@ -96,3 +96,12 @@ def test_types_that_cannot_be_held_are_named(tmp_path, read_files):
     pq.write_table(pa.table({"ok": [1], "big": wide}), tmp_path / "a.parquet")
     with pytest.raises(InputError, match=r"a.parquet: column `big` has the type decimal256"):
         read_files("a.parquet")
+
+
+def test_only_fields_need_names_not_the_items_of_lists(tmp_path, read_files):
+    nameless = pa.field("", pa.int64())
+    pq.write_table(pa.table({"l": pa.array([[1, 2]], pa.list_(nameless))}), tmp_path / "a.parquet")
+    assert read_files("a.parquet").rows["l"].to_list() == [[1, 2]]
+    pq.write_table(pa.table({"s": pa.array([{"": 1}])}), tmp_path / "b.parquet")
+    with pytest.raises(InputError, match=r"b.parquet: a field is called ''"):
+        read_files("b.parquet")

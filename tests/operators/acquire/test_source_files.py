@@ -105,11 +105,12 @@ def test_what_is_not_a_regular_file_is_refused(tmp_path, read_files):
         ("lz4", _compressed("lz4", ROWS)),
     ],
 )
-def test_compressed_files_are_opened(read_text, suffix, data):
+def test_compressed_files_are_opened(read_text, suffix, data, capfd):
     whole = read_text(f"a.jsonl.{suffix}", data)
     assert whole.rows["a"].to_list() == [1, 2]
     assert whole.files[0].sha256 == hashlib.sha256(data).hexdigest()
     assert whole.files[0].size == len(data)
+    assert capfd.readouterr().err == ""
 
 
 @pytest.mark.parametrize("suffix", ["gz", "bz2", "zst", "lz4"])

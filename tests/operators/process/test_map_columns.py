@@ -78,3 +78,14 @@ def test_misuse_is_told_before_a_row_is_read(apply, operator: MapColumns, messag
 def test_an_expression_looks_at_one_row(sql: str, message: str) -> None:
     with pytest.raises(ValidationError, match=message):
         MapColumns(add={"d": sql})
+
+
+def test_a_column_may_be_one_constant(apply) -> None:
+    kept, _ = apply(MapColumns(add={"two": "1 + 1", "day": "CAST('2020-01-02' AS DATE)"}), FRAME)
+    assert kept["two"].to_list() == [2, 2, 2]
+    assert kept["day"].cast(pl.String).to_list() == ["2020-01-02"] * 3
+
+
+def test_durations_become_text(apply) -> None:
+    frame = pl.DataFrame({"d": pl.Series([90_061_500, None], dtype=pl.Duration("ms"))})
+    assert apply(MapColumns(cast={"d": "text"}), frame)[0]["d"].to_list() == ["P1DT1H1M1.5S", None]

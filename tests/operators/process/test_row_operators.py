@@ -11,16 +11,29 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dagster_project.errors import SeedbedError
-from dagster_project.operators.base import Operator
+from dagster_project.operators.base import Operator, RowOperator
 from dagster_project.operators.process.convert_chat import ConvertChat
 from dagster_project.operators.process.detect_language import DetectLanguage
+from dagster_project.operators.process.filter_answer_language import FilterAnswerLanguage
+from dagster_project.operators.process.filter_assistant_phrases import FilterAssistantPhrases
+from dagster_project.operators.process.filter_broken_markup import FilterBrokenMarkup
+from dagster_project.operators.process.filter_c4 import FilterC4
+from dagster_project.operators.process.filter_chat_structure import FilterChatStructure
+from dagster_project.operators.process.filter_copied_prompt import FilterCopiedPrompt
+from dagster_project.operators.process.filter_fineweb import FilterFineweb
+from dagster_project.operators.process.filter_gopher_quality import FilterGopherQuality
+from dagster_project.operators.process.filter_gopher_repetition import FilterGopherRepetition
 from dagster_project.operators.process.filter_language import FilterLanguage
 from dagster_project.operators.process.filter_length import FilterLength
+from dagster_project.operators.process.filter_profanity import FilterProfanity
+from dagster_project.operators.process.filter_repeated_sentences import FilterRepeatedSentences
 from dagster_project.operators.process.filter_rows import FilterRows
 from dagster_project.operators.process.filter_text import FilterText
+from dagster_project.operators.process.filter_truncated import FilterTruncated
 from dagster_project.operators.process.map_columns import MapColumns
 from dagster_project.operators.process.measure_length import MeasureLength
 from dagster_project.operators.process.normalize_text import NormalizeText
+from dagster_project.operators.process.redact_pii import RedactPii
 from dagster_project.operators.process.split_text import SplitText
 from dagster_project.operators.process.strip_html import StripHtml
 from dagster_project.operators.process.strip_markdown import StripMarkdown
@@ -44,7 +57,33 @@ OPERATORS = [
     StripHtml(columns=("text", "messages")),
     StripMarkdown(columns=("text", "messages")),
     ToMessages(user="{text} {number}", assistant="{{}}", into="chat"),
+    FilterAnswerLanguage(min_characters=1),
+    FilterAnswerLanguage(column="text", prompt="text"),
+    FilterAssistantPhrases(),
+    FilterBrokenMarkup(),
+    FilterC4(column="text", min_sentences=1),
+    FilterChatStructure(max_turns=2),
+    FilterCopiedPrompt(min_words=3, min_echo_words=1),
+    FilterFineweb(column="text"),
+    FilterGopherQuality(column="text", min_words=1),
+    FilterGopherRepetition(column="text"),
+    FilterProfanity(column="messages"),
+    FilterRepeatedSentences(column="messages"),
+    FilterTruncated(min_words=1),
+    RedactPii(columns=("text", "messages"), max_found=1),
 ]
+ELSEWHERE = {
+    "classify_texts",  # need a model or a reference
+    "filter_perplexity",
+    "filter_quality",
+    "change_case",  # clean texts, see test_text_cleaners
+    "clean_code_fences",
+    "fix_mojibake",
+    "remove_boilerplate",
+    "remove_characters",
+    "remove_urls",
+    "strip_latex",
+}
 SPLITS = [
     SplitText(column="text", at="heading"),
     SplitText(column="text", at="line", into="line", max_characters=7),
@@ -78,7 +117,14 @@ def test_no_row_is_lost_however_the_rows_are_cut(operator: Operator, apply, text
     assert removed_in_parts.equals(removed)
 
 
-@pytest.mark.parametrize("operator", [OPERATORS[9], OPERATORS[10]], ids=repr)
+def test_every_row_operator_is_here_or_has_tests_of_its_own() -> None:
+    known = {name for name, kind in built_in_operators().items() if issubclass(kind, RowOperator)}
+    assert known == {operator.operator_name() for operator in OPERATORS} | ELSEWHERE
+
+
+@pytest.mark.parametrize(
+    "operator", [each for each in OPERATORS if isinstance(each, NormalizeText)], ids=repr
+)
 @settings(max_examples=20, deadline=None, derandomize=True)
 @given(data=st.data())
 def test_normalizing_twice_is_normalizing_once(operator: Operator, apply, texts, data) -> None:

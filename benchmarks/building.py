@@ -1,0 +1,59 @@
+"""A recipe materialized by Seedbed as a whole process: rows are landed in a cold store and the snapshot
+is published with all provenance. `python -m benchmarks.building RECIPE FOLDER`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from benchmarks.measuring import Program
+
+if TYPE_CHECKING:
+    import polars as pl
+
+RECIPE = """\
+description: benchmark rows
+phase: pretrain
+inputs:
+  rows: {{files: {path}}}
+steps:
+{steps}
+"""
+
+
+def program(corpus: Path, steps: str, folder: Path) -> Program:
+    """The program that materializes a recipe of these steps, a line of YAML each, over a corpus."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    recipe = folder.parent / f"{folder.name}.yaml"
+    indented = "\n".join(f"  - {step}" for step in steps.splitlines())
+    recipe.write_text(RECIPE.format(path=corpus.resolve(), steps=indented))
+    arguments = ["-m", "benchmarks.building", str(recipe), str(folder)]
+    return Program(arguments, folder=folder)
+
+
+def published(folder: Path, *columns: str) -> pl.DataFrame:
+    """Columns of the rows that the program published."""
+    from dagster_project.warehouse.connect import open_snapshot
+    from dagster_project.warehouse.store import Store
+    from dagster_project.workspace import VersionName, Workspace
+
+    store = Store(Workspace(folder).store)
+    with open_snapshot(store, VersionName("bench", "v1")) as connection:
+        return connection.sql(f"SELECT {', '.join(columns)} FROM snapshot.rows").pl()
+
+
+def build(recipe: Path, folder: Path) -> None:
+    """Materialize a recipe."""
+    from dagster_project.engine.plan import plan
+    from dagster_project.quality.gate import materialize
+    from dagster_project.recipe.loading import read_recipe
+    from dagster_project.warehouse.store import Store
+    from dagster_project.workspace import VersionName, Workspace
+
+    workspace, name = Workspace(folder), VersionName("bench", "v1")
+    materialize(plan(read_recipe(recipe, name)), [], workspace, Store(workspace.store))
+
+
+if __name__ == "__main__":
+    build(Path(sys.argv[1]), Path(sys.argv[2]))
