@@ -90,17 +90,29 @@ def new(
 
 
 def check(
+    versions: Annotated[
+        list[str] | None,
+        typer.Argument(help="dataset/version; default: all recipes, and the suites."),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print problems as JSON.")] = False,
 ) -> None:
-    """Validate every recipe and suite; say what is wrong, where, and what is allowed."""
+    """Validate recipes and suites; say what is wrong, where, and what is allowed."""
     from dagster_project.orchestration.workspace_definitions import plan_workspace
+    from dagster_project.recipe.problems import no_such
 
     planned = plan_workspace(Workspace.find())
-    problems = [problem for found in planned.problems.values() for problem in found]
+    known = {*map(str, planned.versions), *planned.problems}
+    for version in versions or ():
+        if version not in known:
+            raise SeedbedError(no_such("version", version, sorted(known)))
+    wanted = set(versions) if versions else known
+    usable = [name for name in map(str, planned.versions) if name in wanted]
+    broken = {name: found for name, found in planned.problems.items() if name in wanted}
+    problems = [problem for found in broken.values() for problem in found]
     if as_json:
         print_json(
             {
-                "versions": [str(name) for name in planned.versions],
+                "versions": usable,
                 "problems": [
                     {
                         "file": str(problem.file),
@@ -117,10 +129,8 @@ def check(
     else:
         for problem in problems:
             errors.print(f"[red]✗[/] {_shown(problem)}", soft_wrap=True)
-        usable = len(planned.versions)
         console.print(
-            f"{usable} version{'' if usable == 1 else 's'} can be used, {len(planned.problems)} "
-            "cannot"
+            f"{len(usable)} version{'' if len(usable) == 1 else 's'} can be used, {len(broken)} cannot"
         )
     raise typer.Exit(1 if problems else 0)
 

@@ -125,12 +125,18 @@ def history(
     version: Annotated[str, typer.Argument(help="dataset/version.")], as_json: AsJson = False
 ) -> None:
     """All snapshots of a version: published, rejected and trials."""
+    from dagster_project.recipe.loading import load_recipes
+    from dagster_project.recipe.problems import no_such
     from dagster_project.warehouse.history import history as history_of
 
     entries = history_of(_store(), VersionName.parse(version))
     if as_json:
         print_json([entry.model_dump(mode="json") for entry in entries])
     elif not entries:
+        recipes = load_recipes(Workspace.find())
+        known = {*map(str, recipes.versions), *recipes.problems}
+        if version not in known:
+            raise SeedbedError(no_such("version", version, sorted(known)))
         console.print(f"{version} was never materialized here")
     else:
         print_table(

@@ -106,8 +106,8 @@ def contamination(
         steps = [step for step in snapshot.steps.values() if step.operator in OPERATORS]
         if not steps:
             raise NotCompared(
-                f"{snapshot.address}: no step looked for evaluation sets; add `decontaminate` to the "
-                "recipe"
+                f"{snapshot.address}: no step looked for evaluation sets; add `decontaminate` or "
+                "`decontaminate_semantic` to the recipe"
             )
         numbers = {origin.name: number for number, origin in snapshot.references.items()}
         sets = []

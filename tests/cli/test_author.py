@@ -66,3 +66,12 @@ def test_control_characters_of_data_are_shown_not_sent(capsys) -> None:
     shown = capsys.readouterr().out
     assert "a␛]0;title␇\ufffdb" in shown
     assert not {"\x1b", "\x07", "\x9b", "\u202e"} & set(shown)
+
+
+def test_one_version_is_checked_by_its_name(run, space) -> None:
+    space.recipe("a/v1", "inputs: {rows: {files: rows.jsonl}}\n")
+    space.recipe("a/v2", "inputs: {rows: {file: rows.jsonl}}\n")
+    assert "1 version can be used, 0 cannot" in run("check", "a/v1")
+    assert "0 versions can be used, 1 cannot" in run("check", "a/v2")
+    with pytest.raises(SeedbedError, match="there is no version 'a/v'; did you mean 'a/v"):
+        run("check", "a/v")
