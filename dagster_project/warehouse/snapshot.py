@@ -25,6 +25,9 @@ BUILDING = ".building-"
 MEMORY_LIMIT = "1500MB"
 """DuckDB's share of memory while a snapshot is written; it spills to the store's cache beyond."""
 
+UNWRITTEN = 256 * 2**20
+"""Bytes of rows that are appended before they are written to the file."""
+
 SORTED_BY = {
     "dispositions": "parent_input, parent_row_id, ordinal, step",
     "quarantine": "parent_input, parent_row_id, ordinal, step",
@@ -61,6 +64,7 @@ class SnapshotBuilder:
         self.rows = 0
         self.content_id = ""
         self._created: set[str] = set()
+        self._unwritten = 0
 
     def __enter__(self) -> SnapshotBuilder:
         self.connection = self._connect()
@@ -121,6 +125,19 @@ class SnapshotBuilder:
             self.connection.unregister("incoming")
         if hashed is not None:
             hashed.result()
+            self._put_down(incoming.nbytes)
+
+    def _put_down(self, size: int) -> None:
+        """Write what was appended to the file, once it is much: until then, DuckDB has it in memory."""
+        self._unwritten += size
+        if self._unwritten < UNWRITTEN:
+            return
+        self._hashing.execute("COMMIT")
+        self.connection.execute("COMMIT")
+        self.connection.execute("CHECKPOINT")
+        self.connection.execute("BEGIN")
+        self._hashing.execute("BEGIN")
+        self._unwritten = 0
 
     def _append_hashes(self, rows: pa.Table) -> None:
         """Hash rows, at the same time as they are written."""
