@@ -70,8 +70,8 @@ class Decontaminate(RelationOperator):
     **Templates do not count.** A run of words is left out, of what is held and of the whole, when more
     than `common_items` different items have it, or when more than `common_rows` rows have it (the rule
     of GPT-3) and ten times as many as the middle run of that item: an item that itself stands in many
-    rows is not taken for a template. A run that begins in a template and ends in an item's first words does
-    count, and for `gpt3` and `datatrove` one is enough: leave templates out of the compared columns.
+    rows is not taken for a template. A run that begins in a template and ends in an item's first words
+    does count, and for `gpt3` and `datatrove` one is enough: leave templates out of what is compared.
 
     Measured for each row: `contamination`, the largest share of an item that it holds, 0 to 1,
     `contaminated_by`, that item as `reference:row`, and `contaminated`, whether it is too much. Each
