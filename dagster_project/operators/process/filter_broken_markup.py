@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 
@@ -46,25 +47,30 @@ TAGS = (
     "function_calls",
 )
 
+CALLS = re.compile(r"<(tool_call|function_call)>(.*?)</\1>", re.DOTALL)
+
 
 class FilterBrokenMarkup(RowOperator):
     """Keeps rows without stray special tokens, torn tags and open code fences.
 
-    Three rules, each on an annotation of its own:
+    Four rules, each on an annotation of its own:
 
     | rule, annotation | counts |
     |---|---|
     | `stray_tokens` | special tokens of chat templates and tokenizers, in messages of any role |
     | `unpaired_tags` | tags without counterpart or in the wrong order, in the assistant's turns |
+    | `broken_calls` | calls between `<tool_call>` or `<function_call>` tags that are empty, or JSON \
+that does not parse or has no `name` |
     | `open_fences` | the assistant's turns with an odd number of lines that begin with three \
 backticks |
 
     Special tokens are such as `<|im_start|>`, `<|eot_id|>`, `[INST]`, `<end_of_turn>`, and
     `### Human:` at the beginning of a line; unpaired tags are a `<think>` that is never closed, or
-    a `</tool_call>` that nothing opened.
+    a `</tool_call>` that nothing opened. A call that begins with neither `{` nor `[` is in another
+    notation, and left alone.
 
     `<s>` and `</s>` also strike text through in HTML, so that only those without counterpart count
-    as stray. What stands in Markdown code is left alone by the first two rules: who writes about
+    as stray. What stands in Markdown code is left alone by the first three rules: who writes about
     tokens puts them there. A template that puts `<think>` into the prompt leaves an unpaired
     `</think>` in every answer; leave `think` out of `tags` for such data.
 
@@ -83,6 +89,9 @@ backticks |
     )
     max_unpaired_tags: int | None = Field(
         default=0, ge=0, description="Most tags without counterpart; null for no such rule."
+    )
+    max_broken_calls: int | None = Field(
+        default=0, ge=0, description="Most calls that are none; null for no such rule."
     )
     max_open_fences: int | None = Field(
         default=0, ge=0, description="Most turns with an open fence; null for no such rule."
@@ -115,6 +124,9 @@ backticks |
         measured = {
             "stray_tokens": said.list.eval(stray),
             "unpaired_tags": answers.list.eval(unpaired),
+            "broken_calls": answers.list.eval(
+                prose.map_batches(_broken_calls, return_dtype=pl.Int64, is_elementwise=True)
+            ),
             "open_fences": answers.list.eval(fences % 2),
         }
         return {
@@ -133,6 +145,7 @@ backticks |
         bounds = {
             "stray_tokens": self.max_stray_tokens,
             "unpaired_tags": self.max_unpaired_tags,
+            "broken_calls": self.max_broken_calls,
             "open_fences": self.max_open_fences,
         }
         return {name: most for name, most in bounds.items() if most is not None}
@@ -142,3 +155,24 @@ def _unpaired(text: pl.Expr, tag: str) -> pl.Expr:
     """How many tags of a text are left when pairs are taken away."""
     tags = text.str.extract_all(f"</?{re.escape(tag)}>").list.join("")
     return tags.str.replace_all(f"<{tag}></{tag}>", "", literal=True).str.count_matches("<")
+
+
+def _broken_calls(texts: pl.Series) -> pl.Series:
+    """How many calls of each text are empty, or JSON that is no call."""
+    calling = texts.str.contains("_call>", literal=True).fill_null(False).arg_true()
+    counts = [
+        sum(_is_broken(call) for _, call in CALLS.findall(text)) for text in texts.gather(calling)
+    ]
+    return pl.zeros(len(texts), pl.Int64, eager=True).scatter(calling, counts).alias(texts.name)
+
+
+def _is_broken(call: str) -> bool:
+    call = call.strip()
+    if call and call[0] not in "{[":
+        return False
+    try:
+        read = json.loads(call, strict=False)
+    except (ValueError, RecursionError):
+        return True
+    calls = read if isinstance(read, list) else [read]
+    return not calls or not all(isinstance(each, dict) and each.get("name") for each in calls)

@@ -27,6 +27,10 @@ BROKEN = {
     "<think>a<think>b</think> Yes.": ("unpaired_tags", "1"),
     "<tool_call>{}": ("unpaired_tags", "1"),
     "<answer>4</answer></answer>": ("unpaired_tags", "1"),
+    "<tool_call></tool_call>": ("broken_calls", "1"),
+    '<tool_call>{"arguments": {}}</tool_call>': ("broken_calls", "1"),
+    '<tool_call>{"name": "f", "arguments": {"a": }}</tool_call>': ("broken_calls", "1"),
+    "<function_call>[]</function_call> <tool_call>{'name': 'f'}</tool_call>": ("broken_calls", "2"),
     "See:\n```python\nprint(1)\n": ("open_fences", "1"),
     "1. ```\nx\n```\n```": ("open_fences", "1"),
 }
@@ -39,7 +43,10 @@ WHOLE = [
     "f <| x |> g, and a<|b",
     "An [INSTALL] note.\n### Instructions:\nStir.",
     "<think>hm</think> Yes. <answer>4</answer>",
-    "<think>a <tool_call>{}</tool_call></think> b",
+    '<think>a <tool_call>{"name": "f"}</tool_call></think> b',
+    '<tool_call>[{"name": "f", "arguments": {"a": "x < y"}}, {"name": "g"}]</tool_call>',
+    "<tool_call><function=f><parameter=a>1</parameter></function></tool_call>",
+    "Write `<tool_call>{}</tool_call>` for a call of nothing.",
     "```python\nprint(1)\n```",
     "````md\n```python\nprint(1)\n```\n````",
     "````md\n```python\n````",
@@ -64,7 +71,11 @@ def test_what_is_whole_is_kept(apply) -> None:
 
 def test_rules_can_be_switched_off(apply) -> None:
     off = FilterBrokenMarkup(
-        column="text", max_stray_tokens=None, max_unpaired_tags=None, max_open_fences=None
+        column="text",
+        max_stray_tokens=None,
+        max_unpaired_tags=None,
+        max_broken_calls=None,
+        max_open_fences=None,
     )
     assert apply(off, pl.DataFrame({"text": list(BROKEN)}))[1].is_empty()
     few = FilterBrokenMarkup(column="text", tags=("answer",), max_stray_tokens=9)
