@@ -80,7 +80,7 @@ def test_rules_can_be_switched_off(apply) -> None:
     assert apply(off, pl.DataFrame({"text": list(BROKEN)}))[1].is_empty()
     few = FilterBrokenMarkup(column="text", tags=("answer",), max_stray_tokens=9)
     kept, _ = apply(few, pl.DataFrame({"text": ["hm</think> Yes."]}))
-    assert kept.drop("text").row(0) == (0, 0, 0)
+    assert kept.drop("text").row(0) == (0, 0, 0, 0)
     with pytest.raises(ValidationError, match="'<think>' is no name of a tag"):
         FilterBrokenMarkup(tags=("<think>",))
 
