@@ -19,9 +19,10 @@ from dagster_project.operators.base import (
     RowOperator,
     SplitOperator,
 )
+from dagster_project.operators.generator import Generator
 from dagster_project.workspace_code import unrun_module
 
-KINDS = (RowOperator, SplitOperator, RelationOperator)
+KINDS = (RowOperator, SplitOperator, RelationOperator, Generator)
 CHAPTERS = ("acquire", "curate", "synthesize", "process", "verify")
 
 

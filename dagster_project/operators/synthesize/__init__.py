@@ -1,0 +1,1 @@
+"""Generators: operators that make new rows."""

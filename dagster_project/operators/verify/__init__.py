@@ -1,0 +1,1 @@
+"""Operators that verify rows, generated ones above all."""
