@@ -13,6 +13,7 @@ from dagster_project.cli import (
     provenance,
     render,
     run,
+    spending,
 )
 
 app = typer.Typer(
@@ -23,6 +24,6 @@ app = typer.Typer(
     rich_markup_mode="rich",
     help="Dataset engineering for finetuning: versions with checks, rows with provenance.",
 )
-for module in (author, run, provenance, inspect_version, contamination, render, export):
+for module in (author, run, provenance, inspect_version, contamination, spending, render, export):
     module.add_to(app)
 app.add_typer(alerts.app, name="alerts", help="Where failed checks and runs are reported.")

@@ -15,7 +15,13 @@ from dagster_project.workspace import VersionName, Workspace
 
 if TYPE_CHECKING:
     from dagster_project.warehouse.store import Store
-    from dagster_project.warehouse.trace import Parent, Trace, TracedRow
+    from dagster_project.warehouse.trace import (
+        Generation,
+        Parent,
+        SourceRecord,
+        Trace,
+        TracedRow,
+    )
     from dagster_project.warehouse.why import Fate, Removal
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -289,22 +295,57 @@ def _trace_tree(found: Trace) -> Tree:
                     f"stands for [bold]{escape(str(origin))}[/], merged by {duplicate.step}"
                 )
             if parent.source:
-                record = parent.source.record
-                where = step_branch.add(
-                    f"[green]source[/] {parent.source.kind} {escape(parent.source.reference)}, "
-                    f"{escape(record.file)}:{record.line}, licence {parent.source.licence or '?'}"
-                )
-                if record.raw is not None or record.raw_bytes is not None:
-                    where.add(f"[dim]{escape(record.excerpt())}[/]")
+                _add_source(step_branch, parent.source)
             elif parent.row is not None and parent.row in rows:
                 add(step_branch, rows[parent.row])
+            for made in parent.generations:
+                add_generation(step_branch, made)
+
+    def add_generation(branch: Tree, made: Generation) -> None:
+        what = branch.add(_generation_label(made))
+        for call in made.calls:
+            cost = f"{call.tokens_in} + {call.tokens_out} tokens, ${call.dollars:.6f}"
+            said = what.add(f"asked {escape(call.model)} [dim]({call.purpose}; {cost})[/]")
+            said.add(f"[dim]{escape(_line(call.prompt))}[/]")
+            said.add(f"[dim]{escape(_line(call.response))}[/]")
+        for number in made.made_from:
+            what.add(f"from candidate {number}")
+        for seed in made.seeds:
+            if seed.source:
+                _add_source(what, seed.source)
+            elif seed.row is not None and seed.row in rows:
+                add(what.add(f"seed [bold]{escape(str(seed.row))}[/]"), rows[seed.row])
 
     add(tree, found.rows[0])
     return tree
 
 
+def _add_source(branch: Tree, source: SourceRecord) -> None:
+    record = source.record
+    where = branch.add(
+        f"[green]source[/] {source.kind} {escape(source.reference)}, "
+        f"{escape(record.file)}:{record.line}, licence {source.licence or '?'}"
+    )
+    if record.raw is not None or record.raw_bytes is not None:
+        where.add(f"[dim]{escape(record.excerpt())}[/]")
+
+
+def _generation_label(made: Generation) -> str:
+    by = f" by {', '.join(made.teachers)}" if made.teachers else ""
+    return (
+        f"[magenta]candidate {made.candidate}[/], made by {made.generator}{escape(by)} for "
+        f"{made.motive}, attempt {made.attempt}, depth {made.depth}"
+    )
+
+
+def _line(text: str, length: int = 200) -> str:
+    line = " ".join(text[: 4 * length].split())
+    return line if len(line) <= length else line[: length - 1] + "…"
+
+
 def _parent_label(parent: Parent) -> str:
-    origin = parent.row or f"record of input {parent.input}"
+    what = "candidate" if parent.generations else "record"
+    origin = parent.row or f"{what} of input {parent.input}"
     part = f" (part {parent.ordinal})" if parent.relation == "split" else ""
     return f"{parent.relation} from [bold]{escape(str(origin))}[/]{part}"
 
@@ -315,6 +356,8 @@ def _add_fate(tree: Tree, fate: Fate) -> None:
         tree.add(f"{what} of reference {fate.input}, with which {fate.snapshot} was compared")
         return
     branch = tree.add(f"{what} was read by [bold]{escape(str(fate.snapshot))}[/] as {fate.input}")
+    if fate.candidates:
+        branch.add(f"{fate.candidates:,} candidates were generated from it")
     for removal in fate.removed:
         gone = branch.add(_removal(removal))
         if removal.content:

@@ -10,13 +10,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import asdict, dataclass
 
 import polars as pl
 
 from dagster_project.engine.accounts import StepCount
 from dagster_project.operators.base import SYSTEM_PREFIX
+from dagster_project.operators.calls import ModelCall
 
 INPUT, PARENT, ORDINAL, CHANGED = "__input", "__parent", "__ordinal", "__changed"
 
@@ -77,6 +78,30 @@ CUTS = pl.Schema(
 """What a step cut out of texts, as in the snapshot's `cuts`."""
 
 
+LEDGER = pl.Schema(
+    {
+        "step": pl.UInt16,
+        "parent_input": pl.UInt16,
+        "parent_row_id": pl.Int64,
+        "ordinal": pl.UInt32,
+        "attempt": pl.Int64,
+        "purpose": pl.String,
+        "provider": pl.String,
+        "model": pl.String,
+        "sampling": pl.String,
+        "request_hash": pl.String,
+        "prompt": pl.String,
+        "response": pl.String,
+        "finish_reason": pl.String,
+        "tokens_in": pl.Int64,
+        "tokens_out": pl.Int64,
+        "dollars": pl.Float64,
+        "seconds": pl.Float64,
+    }
+)
+"""Paid calls, as in the snapshot's `ledger`."""
+
+
 @dataclass(frozen=True)
 class StageResult:
     """What a stage made of a batch.
@@ -86,12 +111,16 @@ class StageResult:
         removed: `DISPOSITIONS` of those that do not.
         scores: key and annotation columns of the removed rows, as far as they were measured.
         counts: by step number.
+        ledger: `LEDGER` of the calls that were made.
+        lasting: whether it would come out the same again; not where a call had no answer this time.
     """
 
     rows: pl.DataFrame
     removed: pl.DataFrame
     scores: pl.DataFrame
     counts: list[tuple[int, StepCount]]
+    ledger: pl.DataFrame
+    lasting: bool = True
 
 
 def identified(data: pl.DataFrame, number: int, first_row: int) -> pl.DataFrame:
@@ -143,4 +172,31 @@ def scores_of(rows: pl.DataFrame, annotations: Collection[str]) -> pl.DataFrame:
         pl.col(PARENT).alias("parent_row_id"),
         pl.col(ORDINAL).alias("ordinal"),
         *measured,
+    )
+
+
+def ledger(
+    rows: pl.DataFrame,
+    step: int,
+    calls: Sequence[Sequence[ModelCall]],
+    attempts: Sequence[int | None] = (),
+) -> pl.DataFrame:
+    """`LEDGER` of the calls that were made for each of `rows`, in an attempt of a generator if they
+    were."""
+    at = [position for position, made in enumerate(calls) for _ in made]
+    keys = rows.select(INPUT, PARENT, ORDINAL)[at]
+    paid = [asdict(call) for made in calls for call in made]
+    attempt = [attempts[position] if attempts else None for position in at]
+    told = pl.DataFrame(paid, schema=pl.Schema(list(LEDGER.items())[5:]))
+    return pl.DataFrame(
+        [
+            pl.repeat(step, len(at), dtype=pl.UInt16, eager=True).alias("step"),
+            *(
+                keys[own].alias(name)
+                for own, name in zip(keys.columns, list(LEDGER)[1:4], strict=True)
+            ),
+            pl.Series("attempt", attempt, dtype=pl.Int64),
+            *told.get_columns(),
+        ],
+        schema=LEDGER,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -9,6 +10,8 @@ from dataclasses import dataclass, field
 import polars as pl
 
 from dagster_project.engine.accounts import Accounts, StepCount
+from dagster_project.engine.ancestry import ancestors, synthetic_rows, teachers
+from dagster_project.engine.answering import Answering
 from dagster_project.engine.background import Background
 from dagster_project.engine.batch import (
     CHANGED,
@@ -23,11 +26,13 @@ from dagster_project.engine.batch import (
 from dagster_project.engine.chunk import Chunk
 from dagster_project.engine.column_lineage import column_lineage
 from dagster_project.engine.decision_cache import DecisionCache
+from dagster_project.engine.generated_input import GeneratedRows, open_generated
 from dagster_project.engine.inputs import (
     OpenInput,
     Progress,
     open_inputs,
     open_references,
+    open_seeds,
     trial_rows,
 )
 from dagster_project.engine.plan import Plan, PlannedStep, RunStopped, Stage
@@ -55,14 +60,18 @@ class Prepared:
         plan: what to do.
         inputs: open and, where external, landed.
         references: what rows are compared with, open.
+        seeds: what rows are made from, open.
         build_id: identity of the recipe and the contents of its inputs, references and files.
+        answers: what answers operators that make calls; None where none does.
         sample: rows of each input for a trial; None for all.
     """
 
     plan: Plan
     inputs: Sequence[OpenInput]
     references: Sequence[OpenInput]
+    seeds: Sequence[OpenInput]
     build_id: str
+    answers: Answering | None = None
     sample: int | None = None
 
 
@@ -70,22 +79,38 @@ def prepare(
     plan: Plan,
     workspace: Workspace,
     store: Store,
+    answers: Answering | None = None,
     *,
     sample: int | None = None,
     say: Progress = lambda _: None,
 ) -> Prepared:
-    """Open the inputs and references of a plan.
+    """Open the inputs and references of a plan; makes the rows that are generated.
+
+    Args:
+        plan: of the version.
+        workspace: where inputs are found.
+        store: where snapshots and landed records are.
+        answers: what answers operators that make calls; None to make none, and no rows.
+        sample: rows of each input for a trial; None for all.
+        say: told of progress.
 
     Raises:
-        SeedbedError: when an input is missing or cannot be read.
+        SeedbedError: when an input is missing, cannot be read or cannot be made.
     """
-    inputs = open_inputs(plan, workspace, store, say)
+    recipe = plan.declared.recipe
+    opened = {read.name: read for read in open_inputs(plan, workspace, store, say)}
     references = open_references(plan, workspace, store, say)
+    seeds = open_seeds(plan, workspace, store, say)
     plan = ready(plan, references, workspace)
-    contents = [[read.name, read.reference.content_id] for read in (*inputs, *references)]
+    for name in recipe.generated():
+        opened[name] = open_generated(plan, name, seeds.get(name), store, answers, sample, say)
+    inputs = [opened[name] for name in recipe.inputs]
+    contents = [
+        [read.name, read.reference.content_id] for read in (*inputs, *references, *seeds.values())
+    ]
     files = sorted({file for step in plan.steps for file in step.files})
     build_id = digest([plan.recipe_id, contents, files])
-    return Prepared(plan, inputs, references, build_id, sample)
+    return Prepared(plan, inputs, references, list(seeds.values()), build_id, answers, sample)
 
 
 @contextmanager
@@ -140,6 +165,8 @@ class _Run:
         joined = self._columns()
         for opened in self.prepared.inputs:
             self._removed(opened.unreadable)
+            if isinstance(opened, GeneratedRows):
+                self._generated(opened)
         chunks = self._input_chunks()
         for index, stage in enumerate(plan.stages):
             last = index == len(plan.stages) - 1
@@ -151,6 +178,12 @@ class _Run:
             for chunk in chunks:
                 self._emit(chunk.load())
 
+    def _generated(self, opened: GeneratedRows) -> None:
+        """Write how an input's rows were made."""
+        self.accounts.add([(opened.summary["step"], opened.count)])
+        self._append("generations", opened.generations)
+        self._append("ledger", opened.ledger)
+
     def _columns(self) -> pl.Schema:
         """The columns that inputs have in common once joined. Learns which columns are annotations,
         and creates `rows` and `scores` with their final columns."""
@@ -160,7 +193,7 @@ class _Run:
         annotations: frozenset[str] = frozenset()
         for opened in self.prepared.inputs:
             require_own_names(opened.name, opened.schema)
-            own = plan.input_steps[opened.name]
+            own = plan.own_steps(opened.name)
             schemas[opened.name], named = flow(opened.schema, frozenset(), own)
             annotations |= named
         schema = joined = joined_schema(schemas)
@@ -178,14 +211,21 @@ class _Run:
         return joined
 
     def _input_chunks(self) -> list[Chunk]:
+        """The rows of all inputs, those with steps of their own that need all rows after these."""
         chunks: list[Chunk] = []
         for opened in self.prepared.inputs:
             sample = self.prepared.sample
-            taken = opened.chunks if sample is None else trial_rows(opened.chunks, sample)
-            chunks += taken
+            whole = sample is None or isinstance(opened, GeneratedRows)
+            taken = opened.chunks if whole else trial_rows(opened.chunks, sample)
             self.input_rows[opened.number] = (
                 sum(chunk.rows for chunk in taken) + opened.unreadable.height
             )
+            for stage in self.prepared.plan.input_stages[opened.name][:-1]:
+                if stage.relation is not None:
+                    taken = self._relation_stage(taken, stage)
+                else:
+                    taken = self._row_stage(taken, stage, None, False)
+            chunks += taken
         return chunks
 
     def _row_stage(
@@ -195,12 +235,14 @@ class _Run:
         cache, plan, done = StageCache(self.store), self.prepared.plan, []
         names = {opened.number: opened.name for opened in self.prepared.inputs}
         for position, chunk in enumerate(chunks):
-            own = plan.input_steps[names[chunk.input]] if joined is not None else ()
+            own = plan.input_stages[names[chunk.input]][-1].steps if joined is not None else ()
             steps = (*own, *stage.steps)
             key = _stage_key(chunk, steps, joined, len(own), self.annotations)
             result = cache.get(key)
             if result is None:
                 result = self._run(chunk.load(), own, stage.steps, joined)
+                if not result.lasting:
+                    key = digest([key, uuid.uuid4().hex])
                 self.background.call(cache.put, key, result)
             self._account(result)
             done.append(_cached(cache, key, chunk.input, result.rows.height))
@@ -221,17 +263,19 @@ class _Run:
         joined: Sequence[PlannedStep],
         schema: pl.Schema | None,
     ) -> StageResult:
-        first = run_steps(batch, own, self.annotations)
+        first = run_steps(batch, own, self.annotations, self.prepared.answers)
         rows = first.rows
         if schema is not None:
             system = rows.select(list(SYSTEM))
             rows = conform(rows.drop(list(SYSTEM)), schema).with_columns(system.get_columns())
-        second = run_steps(rows, joined, self.annotations)
+        second = run_steps(rows, joined, self.annotations, self.prepared.answers)
         return StageResult(
             second.rows,
             pl.concat([first.removed, second.removed]),
             pl.concat([first.scores, second.scores], how="diagonal_relaxed"),
             [*first.counts, *second.counts],
+            pl.concat([first.ledger, second.ledger]),
+            first.lasting and second.lasting,
         )
 
     def _relation_stage(self, chunks: Sequence[Chunk], stage: Stage) -> list[Chunk]:
@@ -264,6 +308,8 @@ class _Run:
         self.accounts.add(result.counts)
         self._removed(result.removed)
         self._scores(result.scores)
+        if result.ledger.height:
+            self._append("ledger", result.ledger)
 
     def _removed(self, removed: pl.DataFrame) -> None:
         if removed.height == 0:
@@ -289,8 +335,10 @@ class _Run:
         data = data_columns(batch.schema, self.annotations)
         measured = [name for name in batch.columns if name in self.annotations]
         self._append("rows", batch.select(row_id, *data))
+        made = [one.number for one in self.prepared.inputs if isinstance(one, GeneratedRows)]
         relation = (
-            pl.when(pl.col("__split")).then(pl.lit("split"))
+            pl.when(pl.col(INPUT).is_in(made)).then(pl.lit("generated"))
+            .when(pl.col("__split")).then(pl.lit("split"))
             .when(pl.col(CHANGED) != 0).then(pl.lit("changed"))
             .otherwise(pl.lit("kept"))
         )  # fmt: skip
@@ -316,8 +364,14 @@ class _Run:
         )
 
     def _limit_quarantine(self, steps: Sequence[PlannedStep]) -> None:
-        limit = self.prepared.plan.declared.recipe.limits.quarantine
-        own = [step for each in self.prepared.plan.input_steps.values() for step in each]
+        plan = self.prepared.plan
+        limit = plan.declared.recipe.limits.quarantine
+        own = [
+            step
+            for name in plan.input_stages
+            if name not in plan.generators
+            for step in plan.own_steps(name)
+        ]
         for step in (*own, *steps):
             count = self.accounts.steps.get(step.number)
             if count and count.quarantined > limit * count.rows_in:
@@ -380,6 +434,25 @@ class _Run:
         for reference in self.prepared.references:
             snapshot.append_records("reference_inputs", [reference.record])
             snapshot.append_records("input_files", reference.files)
+        for opened in self.prepared.seeds:
+            snapshot.append_records("seed_inputs", [opened.record])
+            snapshot.append_records("input_files", opened.files)
+        made = [each for each in self.prepared.inputs if isinstance(each, GeneratedRows)]
+        snapshot.append_records("generated_inputs", [each.summary for each in made])
+        models = self.prepared.plan.declared.recipe.models.values()
+        read = [*self.prepared.inputs, *self.prepared.seeds]
+        paid = [each.ledger for each in made]
+        snapshot.append_records("teachers", teachers(read, paid, models, self.store))
+        seeds = {each.name.removesuffix(".seeds"): each for each in self.prepared.seeds}
+        above = ancestors(self.prepared.inputs, seeds, self.store)
+        snapshot.append_records("ancestors", above)
+        snapshot.mark_synthetic(
+            {
+                opened.number: synthetic_rows(opened, self.store)
+                for opened in self.prepared.inputs
+                if opened.reference.version is not None
+            }
+        )
 
 
 def _stage_key(

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import inspect
+from typing import Any
 
 from dagster_project.operators.base import Operator, RelationOperator, SplitOperator
+from dagster_project.operators.calling import CallingOperator
+from dagster_project.operators.generator import Generator
 from dagster_project.operators.registry import CHAPTERS, built_in_operators
+
+LONGEST = 120
 
 
 def first_line(operator: type[Operator]) -> str:
@@ -22,9 +27,15 @@ def catalogue_entry(operator: type[Operator]) -> str:
     if schema.get("properties"):
         lines += ["| parameter | default | meaning |", "|---|---|---|"]
     for name, field in schema.get("properties", {}).items():
-        default = "required" if name in required else f"`{field.get('default')}`"
+        default = "required" if name in required else _default(field.get("default"))
         lines.append(f"| `{name}` | {default} | {field.get('description', '')} |")
     return "\n".join([*lines, ""])
+
+
+def _default(value: Any) -> str:
+    """A default as it fits in a cell: long ones, such as prompts, are in the code."""
+    text = str(value)
+    return f"`{text}`" if len(text) <= LONGEST and "\n" not in text else "in the code"
 
 
 def catalogue() -> str:
@@ -43,6 +54,10 @@ def catalogue() -> str:
 
 
 def _kind(operator: type[Operator]) -> str:
+    if issubclass(operator, Generator):
+        return f"generator: makes rows; {operator.origin}"
     if issubclass(operator, RelationOperator):
         return "relation operator: sees all rows"
+    if issubclass(operator, CallingOperator):
+        return "row operator that makes calls"
     return "split operator" if issubclass(operator, SplitOperator) else "row operator"

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import polars as pl
 
 from dagster_project.engine.plan import Plan, PlannedStep
 from dagster_project.engine.schema_flow import flow, joined_schema
 from dagster_project.operators.base import RelationOperator, RowOperator, SplitOperator
+from dagster_project.operators.calling import CallingOperator
 
 Sources = dict[str, frozenset[tuple[str, str]]]
 """By column: the (input, column) pairs it was computed from."""
@@ -27,7 +28,7 @@ def column_lineage(plan: Plan, schemas: Mapping[str, pl.Schema]) -> dict[str, li
     for name, schema in schemas.items():
         sources: Sources = {column: frozenset({(name, column)}) for column in schema}
         after[name], annotations, sources = _through(
-            plan.input_steps[name], schema, frozenset(), sources
+            plan.own_steps(name), schema, frozenset(), sources
         )
         measured |= annotations
         for column, origins in sources.items():
@@ -43,7 +44,7 @@ def column_lineage(plan: Plan, schemas: Mapping[str, pl.Schema]) -> dict[str, li
 
 
 def _through(
-    steps: tuple[PlannedStep, ...], schema: pl.Schema, measured: frozenset[str], sources: Sources
+    steps: Sequence[PlannedStep], schema: pl.Schema, measured: frozenset[str], sources: Sources
 ) -> tuple[pl.Schema, frozenset[str], Sources]:
     for step in steps:
         for expressions in _computed(step, schema):
@@ -69,6 +70,11 @@ def _computed(step: PlannedStep, schema: pl.Schema) -> list[Mapping[str, pl.Expr
     if isinstance(operator, SplitOperator):
         return [operator.pieces(schema)]
     assert isinstance(operator, RowOperator)
+    brought: Mapping[str, pl.Expr] = {}
+    if isinstance(operator, CallingOperator):
+        seen = [pl.col(name) for name in operator.reads()]
+        brought = {name: pl.struct(seen) for name in operator.brings(schema)}
+        schema = pl.Schema({**schema, **operator.brings(schema)})
     annotations = operator.annotations(schema)
     annotated = pl.LazyFrame(schema=schema).with_columns(**annotations).collect_schema()
-    return [annotations, operator.edits(annotated)]
+    return [brought, annotations, operator.edits(annotated)]

@@ -16,6 +16,7 @@ import polars as pl
 from dagster_project.engine.background import Background
 from dagster_project.engine.batch import DISPOSITIONS, dispositions, identified
 from dagster_project.engine.chunk import Chunk
+from dagster_project.engine.contest_source import ContestReader
 from dagster_project.engine.plan import Plan, RunStopped
 from dagster_project.engine.sql_source import SqlReader
 from dagster_project.identity import digest
@@ -26,7 +27,9 @@ from dagster_project.operators.acquire.huggingface_reader import HuggingFaceRead
 from dagster_project.operators.acquire.python_reader import PythonReader
 from dagster_project.operators.acquire.source_files import ReadLimits
 from dagster_project.recipe.model import (
+    ContestInput,
     FilesInput,
+    GeneratedInput,
     HuggingFaceInput,
     Input,
     PythonInput,
@@ -70,7 +73,7 @@ class OpenInput:
     """An input, ready to be read.
 
     Attributes:
-        number: its position in the recipe; references come after inputs.
+        number: its position in the recipe; references come after inputs, and seeds after them.
         name: as in the recipe.
         schema: its columns.
         chunks: its readable rows.
@@ -93,7 +96,7 @@ class OpenInput:
 
 
 def open_inputs(plan: Plan, workspace: Workspace, store: Store, say: Progress) -> list[OpenInput]:
-    """Open all inputs of a plan, in order.
+    """Open all inputs of a plan whose rows are there already, in order.
 
     Raises:
         RunStopped: when an upstream version has no published snapshot, or too many records of an
@@ -103,7 +106,24 @@ def open_inputs(plan: Plan, workspace: Workspace, store: Store, say: Progress) -
     return [
         _open(plan, number, name, source, workspace, store, say)
         for number, (name, source) in enumerate(plan.declared.recipe.inputs.items())
+        if not isinstance(source, GeneratedInput)
     ]
+
+
+def open_seeds(
+    plan: Plan, workspace: Workspace, store: Store, say: Progress
+) -> dict[str, OpenInput]:
+    """Open the seeds of generated inputs, by the input's name; numbered after the references.
+
+    Raises:
+        RunStopped, InputError: as for inputs.
+    """
+    recipe = plan.declared.recipe
+    first = len(recipe.inputs) + len(recipe.references)
+    return {
+        name.removesuffix(".seeds"): _open(plan, number, name, source, workspace, store, say)
+        for number, (name, source) in enumerate(recipe.seeds().items(), first)
+    }
 
 
 def open_references(
@@ -135,7 +155,7 @@ def _open(
     reader, kind, reference = _reader(plan, name, source, workspace, store)
     say(f"landing {name}: {reference}")
     landed = _land(store, reader)
-    opened = _open_landed(number, name, source, landed, store, kind, reference)
+    opened = open_landed(number, name, source, landed, store, kind, reference)
     _limit_unreadable(plan, name, opened)
     return opened
 
@@ -232,6 +252,8 @@ def _reader(
         path = plan.declared.folder / file
         label = f"{plan.name.dataset}/{source.python}"
         return PythonReader(path, function, source.params, label), "python", label
+    if isinstance(source, ContestInput):
+        return ContestReader(store, source, name), "contest", ", ".join(source.versions)
     assert isinstance(source, SqlInput)
     versions = [VersionName.parse(version) for version in source.versions]
     return SqlReader(store, source.sql, versions, name), "sql", source.sql
@@ -258,7 +280,7 @@ def _land(store: Store, reader: Reader) -> LandedSource:
     return source
 
 
-def _open_landed(
+def open_landed(
     number: int,
     name: str,
     source: Input,
@@ -266,10 +288,13 @@ def _open_landed(
     store: Store,
     kind: str,
     reference: str,
+    schema: pl.Schema | None = None,
 ) -> OpenInput:
+    """Open a landed source as an input. `schema`: its columns, where its records do not tell."""
     paths = [block_folder(store, block.key) for block in landed.blocks]
-    found = (pl.read_parquet_schema(path / "parsed.parquet") for path in paths)
-    schema = storable(unify_schemas(found))
+    if schema is None:
+        found = (pl.read_parquet_schema(path / "parsed.parquet") for path in paths)
+        schema = storable(unify_schemas(found))
     renamed = _pandas_index(schema)
     schema = pl.Schema({renamed.get(column, column): type_ for column, type_ in schema.items()})
     kinds = [[column, str(type_)] for column, type_ in schema.items()]

@@ -9,16 +9,25 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from dagster_project.arena.identity import contest_code
 from dagster_project.errors import SeedbedError
-from dagster_project.identity import code_digest, digest, library_versions
+from dagster_project.identity import canonical_json, code_digest, digest, library_versions
 from dagster_project.operators.base import Operator, RelationOperator
+from dagster_project.operators.calling import CallingOperator
+from dagster_project.operators.generator import Generator
 from dagster_project.operators.registry import (
     OperatorFileBroken,
     built_in_operators,
     operators_beside,
 )
 from dagster_project.recipe.loading import DeclaredVersion
-from dagster_project.recipe.model import Input, PythonInput, Step
+from dagster_project.recipe.model import (
+    ContestInput,
+    GeneratedInput,
+    Input,
+    PythonInput,
+    Step,
+)
 from dagster_project.recipe.problems import DeclarationError, Problem
 from dagster_project.recipe.validation import problems_of
 from dagster_project.warehouse.schema import FORMAT
@@ -57,6 +66,7 @@ class PlannedStep:
         code_hash: of the operator's code.
         compared: the references that it compares rows with, once they are open.
         files: sha256 of the files that it reads, by path, once they are found.
+        models: identities of the models that it asks, by name.
     """
 
     number: int
@@ -66,11 +76,14 @@ class PlannedStep:
     code_hash: str
     compared: tuple[Compared, ...] = ()
     files: tuple[tuple[str, str], ...] = ()
+    models: tuple[tuple[str, str], ...] = ()
 
     @property
     def identity(self) -> dict:
         """All that can change what the step does."""
+        asked = {"models": self.models} if self.models else {}
         return {
+            **asked,
             "number": self.number,
             "operator": type(self.operator).operator_name(),
             "parameters": self.operator.model_dump(mode="json"),
@@ -100,13 +113,16 @@ class Plan:
 
     Attributes:
         declared: the recipe and where it stands.
-        input_steps: row steps of each input's own, by input name.
+        generators: what makes the rows of inputs that are made, by input name.
+        input_stages: stages of each input's own steps, by input name; the last is a row stage, perhaps
+            an empty one.
         stages: stages of the joined rows; the first is a row stage, perhaps an empty one.
         recipe_id: identity of everything declared that can change the result.
     """
 
     declared: DeclaredVersion
-    input_steps: Mapping[str, tuple[PlannedStep, ...]]
+    generators: Mapping[str, PlannedStep]
+    input_stages: Mapping[str, tuple[Stage, ...]]
     stages: tuple[Stage, ...]
     recipe_id: str
 
@@ -118,8 +134,18 @@ class Plan:
     @property
     def steps(self) -> list[PlannedStep]:
         """All steps in the order of their numbers."""
-        own = [step for steps in self.input_steps.values() for step in steps]
-        return own + [step for stage in self.stages for step in stage.steps]
+        stages = [stage for each in self.input_stages.values() for stage in each]
+        done = [step for stage in (*stages, *self.stages) for step in stage.steps]
+        return sorted([*self.generators.values(), *done], key=lambda step: step.number)
+
+    def own_steps(self, name: str) -> list[PlannedStep]:
+        """The steps of an input's own, without what makes its rows."""
+        return [step for stage in self.input_stages[name] for step in stage.steps]
+
+    @property
+    def calls(self) -> bool:
+        """Whether a step asks models or runs programs."""
+        return any(isinstance(step.operator, CallingOperator | Generator) for step in self.steps)
 
 
 def plan(declared: DeclaredVersion) -> Plan:
@@ -136,29 +162,24 @@ def plan(declared: DeclaredVersion) -> Plan:
     except OperatorFileBroken as error:
         problems.append(declared.problem(("steps",), str(error)))
     resolver = _Resolver(declared, catalogue, problems)
+    generators: dict[str, PlannedStep] = {}
     input_steps: dict[str, tuple[PlannedStep, ...]] = {}
     for name, source in declared.recipe.inputs.items():
+        if isinstance(source, GeneratedInput):
+            found = resolver.generator(source, ("inputs", name), name)
+            generators.update({name: found} if found else {})
         input_steps[name] = resolver.resolve(source.steps, ("inputs", name, "steps"), name)
-        for index, step in enumerate(input_steps[name]):
-            if isinstance(step.operator, RelationOperator):
-                problems.append(
-                    declared.problem(
-                        ("inputs", name, "steps", index),
-                        f"{type(step.operator).operator_name()} needs all rows; put it under the "
-                        "recipe's own `steps`, or in a version of its own",
-                    )
-                )
     for section, sources in (
         ("inputs", declared.recipe.inputs),
+        ("inputs", declared.recipe.seeds()),
         ("references", declared.recipe.references),
     ):
         for name, source in sources.items():
             if isinstance(source, PythonInput):
                 path = _python_file(declared, source)
                 if not path.is_file():
-                    problems.append(
-                        declared.problem((section, name, "python"), f"there is no file {path}")
-                    )
+                    at = (section, *name.split("."), "python")
+                    problems.append(declared.problem(at, f"there is no file {path}"))
     joined = resolver.resolve(declared.recipe.steps, ("steps",), None)
     if resolver.number > MAX_STEPS:
         problems.append(
@@ -169,7 +190,13 @@ def plan(declared: DeclaredVersion) -> Plan:
         )
     if problems:
         raise DeclarationError(problems)
-    return Plan(declared, input_steps, _stages(joined), _recipe_id(declared, input_steps, joined))
+    return Plan(
+        declared,
+        generators,
+        {name: _stages(steps, row_last=True) for name, steps in input_steps.items()},
+        _stages(joined, row_first=True),
+        _recipe_id(declared, generators, input_steps, joined),
+    )
 
 
 class _Resolver:
@@ -191,8 +218,27 @@ class _Resolver:
         ]
         return tuple(step for step in resolved if step is not None)
 
+    def generator(
+        self, source: GeneratedInput, at: tuple[str, ...], name: str
+    ) -> PlannedStep | None:
+        """What makes the rows of an input."""
+        step = self._resolve_one(source.generate, (*at, "generate"), name, makes_rows=True)
+        if step is None:
+            return None
+        generator = step.operator
+        assert isinstance(generator, Generator)
+        if generator.seeds() and source.seeds is None:
+            message = f"{generator.operator_name()} makes rows from others; `seeds` says from which"
+            self.problems.append(self.declared.problem(at, message))
+        return step
+
     def _resolve_one(
-        self, step: Step, at: tuple[str | int, ...], input_name: str | None
+        self,
+        step: Step,
+        at: tuple[str | int, ...],
+        input_name: str | None,
+        *,
+        makes_rows: bool = False,
     ) -> PlannedStep | None:
         number, self.number = self.number, self.number + 1
         if step.operator not in self.catalogue:
@@ -203,6 +249,15 @@ class _Resolver:
             )
             return None
         kind = self.catalogue[step.operator]
+        if issubclass(kind, Generator) is not makes_rows:
+            message = (
+                f"{step.operator} makes no rows; `generate` takes a generator"
+                if makes_rows
+                else f"{step.operator} makes rows; put it under an input's `generate`, with `seeds` "
+                "and `rows`"
+            )
+            self.problems.append(self.declared.problem(at, message))
+            return None
         try:
             operator = kind.model_validate(step.parameters)
         except ValidationError as error:
@@ -233,7 +288,32 @@ class _Resolver:
         if name in self.names:
             self.problems.append(self.declared.problem((*at, "name"), "is used twice", found=name))
         self.names.add(name)
-        return PlannedStep(number, name, operator, input_name, code_digest(kind.source_file()))
+        return PlannedStep(
+            number,
+            name,
+            operator,
+            input_name,
+            code_digest(kind.source_file()),
+            models=self._models(operator, at),
+        )
+
+    def _models(self, operator: Operator, at: tuple[str | int, ...]) -> tuple[tuple[str, str], ...]:
+        """Identities of the models that an operator asks, by name."""
+        declared, found = self.declared.recipe.models, []
+        for name in operator.models():
+            if name in declared:
+                found.append((name, canonical_json(declared[name].identity)))
+                continue
+            self.problems.append(
+                self.declared.problem(
+                    at,
+                    "asks a model that the recipe does not have; `models`, beside `inputs`, says "
+                    "what it is, such as `models: {writer: {provider: embedded}}`",
+                    found=name,
+                    allowed=list(declared),
+                )
+            )
+        return tuple(found)
 
     def _free_name(self, operator: str) -> str:
         name, count = operator, 1
@@ -243,8 +323,11 @@ class _Resolver:
         return name
 
 
-def _stages(steps: tuple[PlannedStep, ...]) -> tuple[Stage, ...]:
-    """Fuse neighbouring row steps; each relation step stands alone. Starts with a row stage."""
+def _stages(
+    steps: tuple[PlannedStep, ...], *, row_first: bool = False, row_last: bool = False
+) -> tuple[Stage, ...]:
+    """Fuse neighbouring row steps; each relation step stands alone. `row_first`, `row_last`: begins, or
+    ends, with a row stage, if need be with an empty one."""
     stages: list[Stage] = []
     for is_relation, group in groupby(
         steps, key=lambda step: isinstance(step.operator, RelationOperator)
@@ -253,26 +336,39 @@ def _stages(steps: tuple[PlannedStep, ...]) -> tuple[Stage, ...]:
             stages += [Stage((step,)) for step in group]
         else:
             stages.append(Stage(tuple(group)))
-    if not stages or stages[0].relation is not None:
+    if row_first and (not stages or stages[0].relation is not None):
         stages.insert(0, Stage(()))
+    if row_last and (not stages or stages[-1].relation is not None):
+        stages.append(Stage(()))
     return tuple(stages)
 
 
 def _recipe_id(
     declared: DeclaredVersion,
+    generators: Mapping[str, PlannedStep],
     input_steps: Mapping[str, tuple[PlannedStep, ...]],
     joined: tuple[PlannedStep, ...],
 ) -> str:
     recipe = declared.recipe
 
     def identity(source: Input) -> dict:
-        known = source.model_dump(mode="json", exclude={"steps", "licence"})
+        left_out = {"steps", "licence", "generate", "seeds", "at_least"}
+        known = source.model_dump(mode="json", exclude=left_out)
         if isinstance(source, PythonInput):
             known["code"] = code_digest(_python_file(declared, source))
+        if isinstance(source, ContestInput):
+            known["code"] = contest_code()
+        if isinstance(source, GeneratedInput) and source.seeds is not None:
+            known["seeds"] = identity(source.seeds)
         return known
 
     inputs = [
-        [name, identity(source), [step.identity for step in input_steps[name]]]
+        [
+            name,
+            identity(source),
+            [step.identity for step in input_steps[name]],
+            *([generators[name].identity] if name in generators else []),
+        ]
         for name, source in recipe.inputs.items()
     ]
     references = [[name, identity(source)] for name, source in recipe.references.items()]

@@ -46,10 +46,14 @@ def ready(plan: Plan, references: Sequence[OpenInput], workspace: Workspace) -> 
             files=tuple((name, file_digest(path)) for name, path in files.items()),
         )
 
+    def stages(planned: Sequence[Stage]) -> tuple[Stage, ...]:
+        return tuple(Stage(tuple(map(step, stage.steps))) for stage in planned)
+
     return replace(
         plan,
-        input_steps={name: tuple(map(step, steps)) for name, steps in plan.input_steps.items()},
-        stages=tuple(Stage(tuple(map(step, stage.steps))) for stage in plan.stages),
+        generators={name: step(made_by) for name, made_by in plan.generators.items()},
+        input_stages={name: stages(own) for name, own in plan.input_stages.items()},
+        stages=stages(plan.stages),
     )
 
 

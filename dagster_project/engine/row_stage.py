@@ -11,20 +11,24 @@ import polars as pl
 from polars.exceptions import PanicException, ShapeError
 
 from dagster_project.engine.accounts import RuleCount, StepCount
+from dagster_project.engine.answering import Answering
 from dagster_project.engine.batch import (
     CHANGED,
     DISPOSITIONS,
     INPUT,
     KEY,
+    LEDGER,
     ORDINAL,
     PARENT,
     StageResult,
     data_columns,
     dispositions,
+    ledger,
     scores_of,
     user_schema,
 )
 from dagster_project.engine.plan import PlannedStep, RunStopped
+from dagster_project.llm.budget import BudgetReached
 from dagster_project.operators.base import (
     SYSTEM_PREFIX,
     Operator,
@@ -33,6 +37,7 @@ from dagster_project.operators.base import (
     SplitOperator,
     without_expression,
 )
+from dagster_project.operators.calling import CallingOperator
 from dagster_project.recipe.problems import no_such
 from dagster_project.warehouse.snapshot import NotConserved
 
@@ -41,7 +46,10 @@ NO_PIECES = "no_pieces"
 
 
 def run_steps(
-    batch: pl.DataFrame, steps: Sequence[PlannedStep], annotations: Collection[str]
+    batch: pl.DataFrame,
+    steps: Sequence[PlannedStep],
+    annotations: Collection[str],
+    answers: Answering | None = None,
 ) -> StageResult:
     """Run row steps, one after the other, over a batch.
 
@@ -49,16 +57,28 @@ def run_steps(
         batch: rows with the columns that say who they are.
         steps: row and split operators.
         annotations: names of columns that were measured, here or by earlier steps; the rest is data.
+        answers: what answers operators that make calls.
 
     Raises:
         NotConserved: when an operator loses or invents rows.
+        BudgetReached: when a call does not fit the budget any more.
     """
     removed: list[pl.DataFrame] = []
     scores: list[pl.DataFrame] = []
     counts: list[tuple[int, StepCount]] = []
+    paid: list[pl.DataFrame] = [pl.DataFrame(schema=LEDGER)]
+    lasting = True
     for step in steps:
         started = time.perf_counter()
-        rows, gone, measured, count = run_step(batch, step, annotations)
+        failed: list[tuple[int, str]] = []
+        asked = batch
+        if isinstance(step.operator, CallingOperator):
+            asked, failed, billed, lasts = _called(batch, step, step.operator, answers)
+            paid.append(billed)
+            lasting = lasting and lasts
+        rows, gone, measured, count = run_step(
+            asked, step, annotations, failed, batch if failed else None
+        )
         count.seconds = time.perf_counter() - started
         count.prove(step.name)
         batch = rows
@@ -72,13 +92,67 @@ def run_steps(
         if scores
         else scores_of(batch.clear(), annotations),
         counts,
+        pl.concat(paid),
+        lasting,
     )
 
 
+def _called(
+    batch: pl.DataFrame, step: PlannedStep, operator: CallingOperator, answers: Answering | None
+) -> tuple[pl.DataFrame, list[tuple[int, str]], pl.DataFrame, bool]:
+    """The rows whose calls were answered, with what they brought; those whose were not, as (position,
+    error); what was paid; and whether the failures would be failures again."""
+    check_reads(operator, batch.schema, step)
+    brings = operator.brings(user_schema(batch.schema))
+    if batch.height == 0:
+        return (
+            batch.with_columns(pl.lit(None, kind).alias(n) for n, kind in brings.items()),
+            [],
+            (pl.DataFrame(schema=LEDGER)),
+            True,
+        )
+    assert answers is not None
+    asked = batch.select(operator.reads()).to_dicts() if operator.reads() else [{}] * batch.height
+
+    def work(row: dict) -> Callable:
+        return lambda calls: operator.measured(row, calls)
+
+    done = answers.all([work(row) for row in asked])
+    reached = next((each.error for each in done if isinstance(each.error, BudgetReached)), None)
+    if reached is not None:
+        raise reached
+    failed = [(at, _told(each.error)) for at, each in enumerate(done) if each.error is not None]
+    good = [at for at, each in enumerate(done) if each.error is None]
+    values = pl.DataFrame(
+        [[(done[at].value or {}).get(name) for at in good] for name in brings],
+        schema=brings,
+        strict=False,
+    )
+    billed = ledger(batch, step.number, [each.calls for each in done])
+    rows = batch[good].with_columns(values.get_columns())
+    return rows, failed, billed, all(each.lasting for each in done)
+
+
+def _told(error: BaseException) -> str:
+    return f"{type(error).__name__}: {without_expression(str(error))}"[:ERROR_LENGTH]
+
+
 def run_step(
-    batch: pl.DataFrame, step: PlannedStep, annotations: Collection[str]
+    batch: pl.DataFrame,
+    step: PlannedStep,
+    annotations: Collection[str],
+    failed: Sequence[tuple[int, str]] = (),
+    whole: pl.DataFrame | None = None,
 ) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame, StepCount]:
-    """Run one row step: the rows that go on, dispositions and scores of the others, the count."""
+    """Run one row step: the rows that go on, dispositions and scores of the others, the count.
+
+    Args:
+        batch: rows.
+        step: what to do with them.
+        annotations: names of columns that were measured.
+        failed: rows of the `whole` whose calls failed, as (position, error); `batch` is the others.
+        whole: the rows before calls were made; None where none are.
+    """
     operator = step.operator
     if isinstance(operator, SplitOperator):
         body = _Split(operator, step)
@@ -87,17 +161,25 @@ def run_step(
     else:
         raise TypeError(f"{step.name} is not a row step")
     done, failures = _isolated(batch, body)
-    quarantined = _quarantine(batch, failures, step, annotations)
+    quarantined = pl.concat(
+        [
+            _quarantine(batch, failures, step, annotations),
+            *([_quarantine(whole, failed, step, annotations)] if whole is not None else ()),
+        ]
+    )
     if isinstance(operator, SplitOperator):
         on, gone, counted = _split_outcome(done, step)
     else:
         on, gone, counted = _row_outcome(done, step)
     counted.rule_names = body.rule_names
-    counted.rows_in = batch.height
+    counted.rows_in = batch.height + len(failed)
     counted.quarantined = quarantined.height
     counted.rows_out = on.height
     kept_scores = scores_of(gone, annotations)
     lost_scores = scores_of(batch[[index for index, _ in failures]], annotations)
+    if whole is not None and failed:
+        unanswered = scores_of(whole[[index for index, _ in failed]], annotations)
+        lost_scores = pl.concat([lost_scores, unanswered], how="diagonal_relaxed")
     every = pl.concat([_removed(gone, step), quarantined])
     counted.rules = [
         RuleCount(rule=rule or "error", disposition=how, parent_input=number, rows=rows)
@@ -217,8 +299,7 @@ def _isolated(
             good.append(body(batch[start:end]))
         except (Exception, PanicException) as error:
             if end - start == 1:
-                told = f"{type(error).__name__}: {without_expression(str(error))}"
-                failures.append((start, told[:ERROR_LENGTH]))
+                failures.append((start, _told(error)))
             else:
                 middle = (start + end) // 2
                 waiting += [(middle, end), (start, middle)]
@@ -228,7 +309,7 @@ def _isolated(
 
 def _quarantine(
     batch: pl.DataFrame,
-    failures: list[tuple[int, str]],
+    failures: Sequence[tuple[int, str]],
     step: PlannedStep,
     annotations: Collection[str],
 ) -> pl.DataFrame:

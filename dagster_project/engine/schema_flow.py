@@ -17,6 +17,7 @@ from dagster_project.operators.base import (
     RowOperator,
     SplitOperator,
 )
+from dagster_project.operators.calling import CallingOperator
 
 
 def flow(
@@ -80,17 +81,20 @@ def _after(
             pieces[name] = kind.inner
         return pl.Schema({**schema, **pieces}), frozenset()
     assert isinstance(operator, RowOperator)
+    brought = operator.brings(schema) if isinstance(operator, CallingOperator) else pl.Schema()
+    _refuse_overwriting(step, schema, list(brought))
+    schema = pl.Schema({**schema, **brought})
     measured = operator.annotations(schema)
     _refuse_overwriting(step, schema, list(measured))
     schema = _resolve(schema, measured)
     schema = _resolve(schema, operator.edits(schema))
-    out = set(operator.removes(schema)) - annotations - set(measured)
+    out = set(operator.removes(schema)) - annotations - {*brought, *measured}
     schema = pl.Schema({name: kind for name, kind in schema.items() if name not in out})
     for rule in operator.rules(schema):
         checked = _resolve(schema, {"__keep": rule.keep, "__measured": rule.measured})
         if checked["__keep"] != pl.Boolean:
             raise RunStopped(f"step {step.name}: rule {rule.name} is not true or false")
-    return schema, frozenset(measured)
+    return schema, frozenset((*brought, *measured))
 
 
 def _resolve(schema: pl.Schema, expressions: Mapping[str, pl.Expr]) -> pl.Schema:

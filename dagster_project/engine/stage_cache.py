@@ -37,6 +37,7 @@ class StageCache:
                 removed=pl.read_parquet(folder / "removed.parquet"),
                 scores=pl.read_parquet(folder / "scores.parquet"),
                 counts=[(number, StepCount.model_validate(count)) for number, count in counts],
+                ledger=pl.read_parquet(folder / "ledger.parquet"),
             )
         except (FileNotFoundError, json.JSONDecodeError):
             return None
@@ -50,7 +51,7 @@ class StageCache:
         building = folder.with_name(f".building-{uuid.uuid4().hex}")
         building.mkdir(parents=True)
         try:
-            for name in ("rows", "removed", "scores"):
+            for name in ("rows", "removed", "scores", "ledger"):
                 frame: pl.DataFrame = getattr(result, name)
                 frame.write_parquet(building / f"{name}.parquet", compression="lz4")
             counts = [(number, count.model_dump()) for number, count in result.counts]

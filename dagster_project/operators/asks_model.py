@@ -23,9 +23,7 @@ class AsksModel(BaseModel):
     top_p: float = Field(
         default=1.0, gt=0, le=1, description="Share of probability that is drawn from."
     )
-    max_tokens: int = Field(
-        default=512, ge=1, description="Longest answer, in the model's tokens."
-    )
+    max_tokens: int = Field(default=512, ge=1, description="Longest answer, in the model's tokens.")
 
     def models(self) -> tuple[str, ...]:
         """The recipe's models that it asks."""

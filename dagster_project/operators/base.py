@@ -2,7 +2,8 @@
 
 An operator is a frozen model: its fields are its parameters, its docstring is its entry in the
 catalogue. It opens no file, keeps no state and knows nothing of Dagster or DuckDB; it says what to
-do as Polars expressions over a batch, and a runner does it. Three kinds:
+do as Polars expressions over a batch, and a runner does it. Three kinds are here; generators, which
+make rows, and row operators that ask models or run programs have modules of their own:
 
 - `RowOperator`: stateless over a batch. It may measure (annotate), edit, and remove rows by rules.
 - `SplitOperator`: turns one row into any number of rows.
@@ -104,6 +105,10 @@ class Operator(BaseModel):
     def references(self) -> Mapping[str, Sequence[str]]:
         """The recipe's references that it compares rows with, and the columns it needs of each."""
         return {}
+
+    def models(self) -> Sequence[str]:
+        """The recipe's models that it asks, by their names there."""
+        return ()
 
     def files(self) -> Sequence[str]:
         """The files it needs, such as models: paths relative to the workspace. Their contents are part

@@ -18,10 +18,6 @@ class CallingOperator(RowOperator):
     what they brought. A row whose calls fail is quarantined, alone, with the error.
     """
 
-    def models(self) -> tuple[str, ...]:
-        """The recipe's models that it asks."""
-        return ()
-
     def brings(self, schema: pl.Schema) -> pl.Schema:
         """The annotation columns that it measures."""
         raise NotImplementedError

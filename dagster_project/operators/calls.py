@@ -58,7 +58,7 @@ class Answer:
         data: the JSON value, where a schema was given; it is valid.
         tool_calls: calls of tools as mappings with `name` and `arguments` (a mapping).
         logprobs: one for each token, in OpenAI's form, where they were asked for.
-        call: how it came about.
+        calls: the paid calls that it took: one, and one for each time that it had to be mended.
     """
 
     text: str
@@ -66,7 +66,7 @@ class Answer:
     data: Any = None
     tool_calls: tuple[Mapping[str, Any], ...] = ()
     logprobs: tuple[Mapping[str, Any], ...] = ()
-    call: ModelCall | None = field(default=None, repr=False)
+    calls: tuple[ModelCall, ...] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True)
@@ -150,11 +150,12 @@ class CallFailed(SeedbedError):
             `invalid` (not of the schema), `unavailable` (no answer after all retries), or `unsafe` (a
             program could not be isolated).
         message: what happened.
+        calls: the paid calls that it took all the same.
     """
 
-    def __init__(self, kind: str, message: str) -> None:
+    def __init__(self, kind: str, message: str, calls: tuple[ModelCall, ...] = ()) -> None:
         super().__init__(message)
-        self.kind = kind
+        self.kind, self.calls = kind, calls
 
 
 class Calls(Protocol):

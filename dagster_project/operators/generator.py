@@ -74,10 +74,6 @@ class Generator(Operator):
         default=(), description="Columns that a new row takes over from its first seed."
     )
 
-    def models(self) -> tuple[str, ...]:
-        """The recipe's models that it asks."""
-        return ()
-
     def seeds(self) -> int:
         """How many seed rows an attempt gets; 0 for a generator that needs none. The first comes from
         the seeds in turn, the others are drawn from them."""
@@ -103,7 +99,9 @@ class Generator(Operator):
         """
         raise NotImplementedError
 
-    async def attempt(self, seeds: Sequence[Row], draw: Random, calls: Calls) -> Sequence[Candidate]:
+    async def attempt(
+        self, seeds: Sequence[Row], draw: Random, calls: Calls
+    ) -> Sequence[Candidate]:
         """One attempt.
 
         Args:

@@ -16,6 +16,8 @@ from dagster_project.orchestration.flow_picture import (
     length_picture,
 )
 from dagster_project.orchestration.inspection_metadata import inspection_metadata
+from dagster_project.orchestration.synthesis_metadata import synthesis_metadata
+from dagster_project.orchestration.tables import one, records, table
 from dagster_project.quality.gate import Outcome
 from dagster_project.recipe.model import VersionInput
 from dagster_project.warehouse.connect import open_snapshot
@@ -36,9 +38,9 @@ def materialization_metadata(store: Store, plan: Plan, outcome: Outcome) -> dict
     with open_snapshot(store, plan.name, manifest.snapshot_id) as connection:
         connection.execute("USE snapshot")
         steps = _steps(connection)
-        rows_in = _one(connection, "SELECT coalesce(sum(row_count), 0)::BIGINT FROM inputs")
-        removed = _one(connection, "SELECT count(*) FROM dispositions")
-        spend = _one(connection, "SELECT coalesce(sum(dollars), 0) FROM ledger")
+        rows_in = one(connection, "SELECT coalesce(sum(row_count), 0)::BIGINT FROM inputs")
+        removed = one(connection, "SELECT count(*) FROM dispositions")
+        spend = one(connection, "SELECT coalesce(sum(dollars), 0) FROM ledger")
         after = _lengths(connection, "rows")
         columns = connection.execute("DESCRIBE rows").fetchall()
         metadata: dict[str, Any] = {
@@ -54,16 +56,16 @@ def materialization_metadata(store: Store, plan: Plan, outcome: Outcome) -> dict
                 funnel_picture(_flow(steps), _rule_rows(connection), rows_in)
             ),
             "steps": _steps_table(steps),
-            "removed_by_rule": _table(_rules(connection)),
-            "inputs": _table(_inputs(connection)),
-            "references": _table(_references(connection)),
-            "measured_by_steps": _table(_metrics(connection)),
-            "sample": _table(_sample(connection)),
+            "removed_by_rule": table(_rules(connection)),
+            "inputs": table(_inputs(connection)),
+            "references": table(_references(connection)),
+            "measured_by_steps": table(_metrics(connection)),
+            "sample": table(_sample(connection)),
             "rows_in": rows_in,
             "rows_removed": removed,
             "removed_share": round(removed / rows_in, 4) if rows_in else 0.0,
-            "rows_quarantined": _one(connection, "SELECT count(*) FROM quarantine"),
-            "seconds": round(_one(connection, "SELECT coalesce(sum(seconds), 0) FROM steps"), 3),
+            "rows_quarantined": one(connection, "SELECT count(*) FROM quarantine"),
+            "seconds": round(one(connection, "SELECT coalesce(sum(seconds), 0) FROM steps"), 3),
             "spend_dollars": float(spend),
             "snapshot": f"{manifest.version}@{manifest.snapshot_id}",
             "snapshot_file": dg.MetadataValue.path(
@@ -72,6 +74,7 @@ def materialization_metadata(store: Store, plan: Plan, outcome: Outcome) -> dict
             "recipe_id": manifest.recipe_id,
             "build_id": manifest.build_id,
             "content_id": manifest.content_id,
+            **synthesis_metadata(connection),
         }
     before = _input_lengths(store, manifest.inputs)
     metadata["row_length_before_and_after"] = dg.MetadataValue.md(
@@ -83,7 +86,7 @@ def materialization_metadata(store: Store, plan: Plan, outcome: Outcome) -> dict
 
 
 def _steps(connection: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
-    return _records(
+    return records(
         connection,
         """SELECT concat(step + 1, ' ', coalesce(input || ': ', ''), name) AS step, rows_in,
            rows_out, dropped, merged, quarantined, split, changed, kept,
@@ -96,11 +99,11 @@ def _steps_table(steps: Sequence[dict[str, Any]]) -> dg.MetadataValue | None:
     quiet = {"merged", "split", "quarantined"}
     shown = {name for name in quiet if any(step[name] for step in steps)}
     hidden = (quiet - shown) | {"input"}
-    return _table([{k: v for k, v in step.items() if k not in hidden} for step in steps])
+    return table([{k: v for k, v in step.items() if k not in hidden} for step in steps])
 
 
 def _rules(connection: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
-    return _records(
+    return records(
         connection,
         """SELECT coalesce(steps.name, 'landing') AS step, coalesce(rule, 'unreadable') AS rule,
            count(*) AS row_count, disposition, inputs.name AS input
@@ -111,7 +114,7 @@ def _rules(connection: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
 
 
 def _inputs(connection: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
-    return _records(
+    return records(
         connection,
         """SELECT name, kind, reference, row_count, coalesce(licence, '') AS licence,
            coalesce(snapshot_id, '') AS snapshot, content_id[:12] AS content
@@ -121,7 +124,7 @@ def _inputs(connection: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
 
 def _references(connection: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
     """What rows were compared with, and how many were taken for alike."""
-    return _records(
+    return records(
         connection,
         """SELECT name, kind, reference, row_count,
            (SELECT count(DISTINCT (parent_input, parent_row_id, ordinal)) FROM dispositions
@@ -133,7 +136,7 @@ def _references(connection: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
 
 
 def _metrics(connection: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
-    return _records(
+    return records(
         connection,
         """SELECT stage AS step, coalesce(subject, '') AS subject, replace(metric, '_', ' ') AS what,
            value FROM metrics ORDER BY ALL LIMIT 60""",
@@ -142,7 +145,7 @@ def _metrics(connection: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
 
 def _sample(connection: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
     """Rows spread evenly over the snapshot, what a model would read first."""
-    rows = _records(
+    rows = records(
         connection,
         f"""SELECT * FROM rows WHERE row_id IN (
             SELECT ((SELECT count(*) FROM rows) * i // {SAMPLE_ROWS})::BIGINT
@@ -254,20 +257,3 @@ def _histogram(lengths: dict[int, tuple[int, int]]) -> list[int]:
 def _mean(lengths: dict[int, tuple[int, int]]) -> float:
     rows = sum(count for count, _ in lengths.values())
     return round(sum(size for _, size in lengths.values()) / rows, 1) if rows else 0.0
-
-
-def _table(records: Sequence[dict[str, Any]]) -> dg.MetadataValue | None:
-    if not records:
-        return None
-    return dg.MetadataValue.table([dg.TableRecord(record) for record in records])
-
-
-def _records(connection: duckdb.DuckDBPyConnection, query: str) -> list[dict[str, Any]]:
-    cursor = connection.execute(query)
-    names = [column[0] for column in cursor.description or []]
-    return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
-
-
-def _one(connection: duckdb.DuckDBPyConnection, query: str) -> Any:
-    found = connection.execute(query).fetchone()
-    return found[0] if found else 0

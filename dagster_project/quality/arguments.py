@@ -7,10 +7,21 @@ from typing import Any, Protocol
 
 from pydantic import ValidationError
 
+from dagster_project.quality.budget_kept import BudgetKept
 from dagster_project.quality.contamination import Contamination
 from dagster_project.quality.core_expectations import CORE, NOT_ON_DUCKDB
 from dagster_project.quality.duckdb_expectations import IN_DUCKDB_SQL
 from dagster_project.quality.expectation import SqlExpectation
+from dagster_project.quality.generated_rows import (
+    BenchmarkTaint,
+    Diversity,
+    GenerationDepth,
+    RealRowsReplaced,
+    RowsAsked,
+    SliceDrift,
+    SyntheticShare,
+    TeacherLicence,
+)
 from dagster_project.quality.pipeline_expectations import Drift, QuarantinedShare, RemovedShare
 from dagster_project.quality.row_expectations import ChatStructure, DuplicateShare, Sql
 from dagster_project.quality.source_loss import SourceLoss
@@ -25,6 +36,15 @@ IN_SQL: dict[str, type[SqlExpectation]] = {
     "drift": Drift,
     "source_loss": SourceLoss,
     "contamination": Contamination,
+    "rows_asked": RowsAsked,
+    "synthetic_share": SyntheticShare,
+    "generation_depth": GenerationDepth,
+    "teacher_licence": TeacherLicence,
+    "real_rows_replaced": RealRowsReplaced,
+    "benchmark_taint": BenchmarkTaint,
+    "slice_drift": SliceDrift,
+    "diversity": Diversity,
+    "budget_kept": BudgetKept,
     **IN_DUCKDB_SQL,
 }
 """Expectations that Seedbed measures itself. All others are Great Expectations'."""

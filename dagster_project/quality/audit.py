@@ -15,6 +15,9 @@ from dagster_project.quality.suite import Check
 
 VALUE_LENGTH = 200
 
+COMPARING = ("drift", "real_rows_replaced")
+"""Expectations that look at the snapshot before, too."""
+
 
 def audit(snapshot: Path, checks: Sequence[Check], previous: Path | None) -> list[CheckResult]:
     """Run checks on a snapshot that nobody is writing.
@@ -31,7 +34,7 @@ def audit(snapshot: Path, checks: Sequence[Check], previous: Path | None) -> lis
     """
     if not checks:
         return []
-    compares = any(check.expectation == "drift" for check in checks)
+    compares = any(check.expectation in COMPARING for check in checks)
     try:
         with open_audited(snapshot, previous if compares else None) as audited:
             return _audit(audited, checks)

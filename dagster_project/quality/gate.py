@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from dagster_project.engine.answering import answering
 from dagster_project.engine.build import Prepared, build, prepare
 from dagster_project.engine.plan import Plan, RunStopped
 from dagster_project.errors import SeedbedError
@@ -86,12 +87,13 @@ def _materialize(
     say: Callable[[str], None],
 ) -> Outcome:
     remove_unfinished(store, plan.name)
-    prepared = prepare(plan, workspace, store, sample=sample, say=say)
-    if sample is None:
-        reused = _reuse(prepared, checks, store, say)
-        if reused is not None:
-            return reused
-    return _write_audit_publish(prepared, checks, store, current(store, plan.name), say)
+    with answering(plan, store) as answers:
+        prepared = prepare(plan, workspace, store, answers, sample=sample, say=say)
+        if sample is None:
+            reused = _reuse(prepared, checks, store, say)
+            if reused is not None:
+                return reused
+        return _write_audit_publish(prepared, checks, store, current(store, plan.name), say)
 
 
 def _reuse(
@@ -168,6 +170,7 @@ def _write_audit_publish(
             recipe_id=plan.recipe_id,
             inputs=tuple(opened.reference for opened in prepared.inputs),
             references=tuple(opened.reference for opened in prepared.references),
+            seeds=tuple(opened.reference for opened in prepared.seeds),
             status=status,
         )
     say(f"{status} {manifest.version}@{manifest.snapshot_id}")

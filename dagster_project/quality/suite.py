@@ -169,6 +169,16 @@ DEFAULTS = (
 )
 """What every version is checked for, unless its recipe or a suite of its has the same expectation."""
 
+OF_GENERATED = (
+    Item(
+        expectation="rows_asked",
+        name="rows_as_asked",
+        description="Inputs whose rows are made have as many as the recipe asks for, or as its "
+        "`at_least` says are enough.",
+    ),
+)
+"""What every version whose rows are partly made is checked for, likewise."""
+
 
 @dataclass(frozen=True)
 class Suite:
@@ -249,7 +259,8 @@ def resolve_checks(declared: DeclaredVersion, suites: Suites) -> list[Check]:
         raise DeclarationError(problems)
     own = {item.expectation for item, _, _ in found}
     checks = [(item, suite) for item, suite, _ in found]
-    checks += [(item, DEFAULT) for item in DEFAULTS if item.expectation not in own]
+    defaults = (*DEFAULTS, *(OF_GENERATED if declared.recipe.generated() else ()))
+    checks += [(item, DEFAULT) for item in defaults if item.expectation not in own]
     return [item.check(_free_name(item, given), suite) for item, suite in checks]
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from dagster_project.recipe.model import Recipe, SqlInput, VersionInput
+from dagster_project.recipe.model import ContestInput, Recipe, SqlInput, VersionInput
 from dagster_project.recipe.problems import DeclarationError, Problem, nearest
 from dagster_project.recipe.validation import problems_of
 from dagster_project.recipe.yaml_source import YamlSource, read_yaml
@@ -109,17 +109,18 @@ def _set_aside_unbuildable(
         recipe = version.recipe
         sources = [
             *((("inputs", key), source) for key, source in recipe.inputs.items()),
+            *((("inputs", *key.split(".")), of) for key, of in recipe.seeds().items()),
             *((("references", key), source) for key, source in recipe.references.items()),
         ]
         for at, source in sources:
             named: tuple[str, ...] = ()
             if isinstance(source, VersionInput):
                 named = (source.version,)
-            elif isinstance(source, SqlInput):
+            elif isinstance(source, SqlInput | ContestInput):
                 named = source.versions
             for other in named:
-                key = "version" if isinstance(source, VersionInput) else "versions"
-                field = (*at, key)
+                key = "versions" if isinstance(source, SqlInput) else "version"
+                field = (*at, "contest") if isinstance(source, ContestInput) else (*at, key)
                 if other not in known:
                     near = nearest(other, sorted(known))
                     problems.setdefault(str(name), []).append(

@@ -147,7 +147,7 @@ class PythonInput(_Input):
         return _python_reference(value)
 
 
-_KINDS = {
+_SOURCES = {
     "version": VersionInput,
     "files": FilesInput,
     "huggingface": HuggingFaceInput,
@@ -156,24 +156,160 @@ _KINDS = {
 }
 
 
-def _input_kind(value: Any) -> str | None:
+def _kind(value: Any, kinds: Mapping[str, type[_Input]]) -> str | None:
     if isinstance(value, BaseModel):
         return type(value).__name__
     if isinstance(value, Mapping):
-        kinds = [kind for kind in _KINDS if kind in value]
-        if len(kinds) == 1:
-            return _KINDS[kinds[0]].__name__
+        given = [kind for kind in kinds if kind in value]
+        if len(given) == 1:
+            return kinds[given[0]].__name__
     return None
 
 
-Input = Annotated[
+Source = Annotated[
     Annotated[VersionInput, Tag("VersionInput")]
     | Annotated[FilesInput, Tag("FilesInput")]
     | Annotated[HuggingFaceInput, Tag("HuggingFaceInput")]
     | Annotated[SqlInput, Tag("SqlInput")]
     | Annotated[PythonInput, Tag("PythonInput")],
     Discriminator(
-        _input_kind,
+        lambda value: _kind(value, _SOURCES),
+        custom_error_type="input_kind",
+        custom_error_message=f"rows come from a mapping with exactly one of {', '.join(_SOURCES)}",
+    ),
+]
+"""Rows that are there already."""
+
+
+class GeneratedInput(_Input):
+    """New rows, made by a generator until so many have passed the input's own `steps`."""
+
+    generate: Step = Field(description="The generator, written as a step.")
+    seeds: Source | None = Field(
+        default=None, description="The rows that new ones are made from, declared as an input is."
+    )
+    rows: int = Field(ge=1, description="How many rows are wanted, after the input's own steps.")
+    at_least: int | None = Field(
+        default=None,
+        ge=0,
+        description="How many are enough for the version to be published, where there are fewer in "
+        "the end; default: all that are wanted.",
+    )
+    max_candidates: int | None = Field(
+        default=None, ge=1, description="Most candidates that are made; default: 10 for each row."
+    )
+
+    @field_validator("seeds")
+    @classmethod
+    def _seeds(cls, value: Any) -> Any:
+        if value is not None and value.steps:
+            raise ValueError("seeds have no steps; make them a version, and refer to that")
+        return value
+
+    @property
+    def enough(self) -> int:
+        """How many rows are enough."""
+        return self.rows if self.at_least is None else min(self.at_least, self.rows)
+
+    @property
+    def most_candidates(self) -> int:
+        """Most candidates that are made."""
+        return self.max_candidates or 10 * self.rows
+
+
+class Rows(Declared):
+    """Rows of a version."""
+
+    version: str = Field(description="`dataset/version`.")
+    where: str | None = Field(default=None, description="An SQL condition on them.")
+    columns: tuple[str, ...] = Field(
+        default=(),
+        max_length=2,
+        description="The column of prompts and that of answers, or one of chats or texts; default: "
+        "by their usual names.",
+    )
+
+    @field_validator("version")
+    @classmethod
+    def _version(cls, value: str) -> str:
+        return _version_name(value)
+
+
+class Pool(Rows):
+    """Rows that baselines draw from."""
+
+    baselines: tuple[Literal["random", "longest"], ...] = Field(
+        default=("random", "longest"), description="How."
+    )
+
+
+class Amount(Declared):
+    """How much a contestant may train on: one of these."""
+
+    rows: int | None = Field(default=None, ge=1, description="So many rows.")
+    tokens: int | None = Field(default=None, ge=1, description="So many tokens.")
+
+    @model_validator(mode="after")
+    def _one(self) -> Amount:
+        if (self.rows is None) == (self.tokens is None):
+            raise ValueError("give `rows` or `tokens`, one of them")
+        return self
+
+
+class Contest(Declared):
+    """A contest between versions: the fixed models are trained on each, at equal budgets, and scored on
+    the same held-out rows."""
+
+    contestants: dict[str, Rows] = Field(min_length=1, description="Who competes, by name.")
+    pool: Pool | None = Field(
+        default=None, description="Where baselines draw from: rows before anybody chose among them."
+    )
+    evaluation: Rows = Field(
+        description="The held-out rows. Rows equal to them are not trained on."
+    )
+    budgets: tuple[Amount, ...] = Field(
+        default=(), description="What is trained on; several make a learning curve."
+    )
+    everything: bool = Field(
+        default=True, description="Whether all rows of each are a budget too, an unequal one."
+    )
+    seeds: int = Field(default=5, ge=1, le=100, description="Draws of rows, where they are drawn.")
+    models: tuple[Literal["language_model", "embedding_map"], ...] = Field(
+        default=("language_model", "embedding_map"),
+        min_length=1,
+        description="The fixed models; one alone is blind to what the other sees.",
+    )
+
+
+class ContestInput(_Input):
+    """The scores of a contest."""
+
+    contest: Contest = Field(description="Who competes, at what, and how.")
+
+    @property
+    def versions(self) -> tuple[str, ...]:
+        """The versions it reads."""
+        contest = self.contest
+        pool = [contest.pool] if contest.pool else []
+        return tuple(
+            dict.fromkeys(
+                rows.version for rows in (*contest.contestants.values(), *pool, contest.evaluation)
+            )
+        )
+
+
+_KINDS = {**_SOURCES, "generate": GeneratedInput, "contest": ContestInput}
+
+Input = Annotated[
+    Annotated[VersionInput, Tag("VersionInput")]
+    | Annotated[FilesInput, Tag("FilesInput")]
+    | Annotated[HuggingFaceInput, Tag("HuggingFaceInput")]
+    | Annotated[SqlInput, Tag("SqlInput")]
+    | Annotated[PythonInput, Tag("PythonInput")]
+    | Annotated[GeneratedInput, Tag("GeneratedInput")]
+    | Annotated[ContestInput, Tag("ContestInput")],
+    Discriminator(
+        lambda value: _kind(value, _KINDS),
         custom_error_type="input_kind",
         custom_error_message=f"an input is a mapping with exactly one of {', '.join(_KINDS)}",
     ),
@@ -235,6 +371,8 @@ class Model(Declared):
             given = [name for name in ("model", "base_url", "key", "batch") if getattr(self, name)]
             if given:
                 raise ValueError(f"`provider: embedded` takes no `{given[0]}`")
+        if "@" in (self.base_url or ""):
+            raise ValueError("`base_url` must hold no password; name the key's variable in `key`")
         if self.key is not None and not ENVIRONMENT_NAME.fullmatch(self.key):
             raise ValueError(
                 "`key` is the name of an environment variable, such as OPENAI_API_KEY, not a key"
@@ -288,7 +426,7 @@ class Recipe(Declared):
     licence: str | None = Field(default=None, description="SPDX identifier of the result.")
     tags: dict[str, str] = Field(default_factory=dict, description="Free labels.")
     inputs: dict[str, Input] = Field(min_length=1, description="Where rows come from, by name.")
-    references: dict[str, Input] = Field(
+    references: dict[str, Source] = Field(
         default_factory=dict,
         description="What rows are compared with, by name, such as evaluation sets or versions that "
         "are in use; no row of the version comes from them.",
@@ -357,13 +495,29 @@ class Recipe(Declared):
             raise ValueError("a cron line has five parts: minute hour day month weekday")
         return value
 
+    def generated(self) -> dict[str, GeneratedInput]:
+        """The inputs whose rows are made, by name."""
+        return {
+            name: source
+            for name, source in self.inputs.items()
+            if isinstance(source, GeneratedInput)
+        }
+
+    def seeds(self) -> dict[str, Source]:
+        """What rows are made from, by `<input>.seeds`."""
+        return {
+            f"{name}.seeds": source.seeds
+            for name, source in self.generated().items()
+            if source.seeds is not None
+        }
+
     def upstream(self) -> list[VersionName]:
         """The versions this one is made from or compared with, in order, each once."""
         names: dict[VersionName, None] = {}
-        for source in (*self.inputs.values(), *self.references.values()):
+        for source in (*self.inputs.values(), *self.seeds().values(), *self.references.values()):
             if isinstance(source, VersionInput):
                 names[VersionName.parse(source.version)] = None
-            elif isinstance(source, SqlInput):
+            elif isinstance(source, SqlInput | ContestInput):
                 names.update(dict.fromkeys(VersionName.parse(item) for item in source.versions))
         return list(names)
 

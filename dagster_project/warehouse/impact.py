@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from graphlib import TopologicalSorter
 
 from dagster_project.warehouse.address import Answer, Row, RowAddress, Snapshot, SnapshotAddress
+from dagster_project.warehouse.descendants import candidates_from
 from dagster_project.warehouse.manifest import Manifest
 from dagster_project.warehouse.reading import (
     END,
@@ -90,6 +91,12 @@ def impact(store: Store | Reader, address: RowAddress, *, every_snapshot: bool =
                     direct[at] |= _children(reader, snapshot, number, rows)
                     merged[at] |= _children(reader, snapshot, number, others)
                     merged[at] |= _stand_ins(reader, snapshot, number, rows | others)
+            for number, origin in snapshot.seeds.items():
+                if origin.upstream in hops:
+                    seeds = direct[origin.upstream]
+                    for made, rows in candidates_from(reader, snapshot, number, seeds).items():
+                        direct[at] |= _children(reader, snapshot, made, rows)
+                        merged[at] |= _stand_ins(reader, snapshot, made, rows)
             merged[at] -= direct[at]
             if direct[at] or merged[at]:
                 hops[at] = 1 + min(hops[parent] for parent in reached)

@@ -64,7 +64,7 @@ def records_meant(
     landed = [
         (snapshot, origin, read_source(reader.store, origin.source_id))
         for snapshot in family
-        for origin in reader.open(snapshot).inputs.values()
+        for origin in (reader.open(snapshot).inputs | reader.open(snapshot).seeds).values()
         if origin.source_id is not None
     ]
     target = next(iter(family))

@@ -49,6 +49,7 @@ class Manifest(BaseModel):
         created_at: UTC.
         inputs: what it was made from.
         references: what its rows were compared with.
+        seeds: what its generated rows were made from.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -65,6 +66,7 @@ class Manifest(BaseModel):
     created_at: datetime
     inputs: tuple[InputReference, ...]
     references: tuple[InputReference, ...] = ()
+    seeds: tuple[InputReference, ...] = ()
 
 
 class Publication(BaseModel):

@@ -31,6 +31,7 @@ def seal(
     recipe_id: str,
     inputs: tuple[InputReference, ...],
     references: tuple[InputReference, ...] = (),
+    seeds: tuple[InputReference, ...] = (),
     status: Literal["published", "rejected", "trial"],
 ) -> Manifest:
     """Give a finished and audited snapshot its final name and its manifest.
@@ -55,6 +56,7 @@ def seal(
         created_at=built.created_at,
         inputs=inputs,
         references=references,
+        seeds=seeds,
     )
     failpoint("snapshot_sealed")
     built.path.rename(path)

@@ -56,6 +56,11 @@ class Input:
     upstream: SnapshotAddress | None
     source_id: str | None
 
+    @property
+    def generated(self) -> bool:
+        """Whether its rows were made, from seeds or from nothing."""
+        return self.kind == "generated"
+
     def row(self, row_id: int) -> RowAddress | None:
         """The address of one of its rows; None when it is no snapshot."""
         if self.upstream is None:
@@ -84,6 +89,7 @@ class OpenSnapshot:
         manifest: its manifest.
         inputs: what it was made from, by number.
         references: what its rows were compared with, by numbers beyond those of inputs.
+        seeds: what its generated rows were made from, by numbers beyond those of references.
         steps: by number.
     """
 
@@ -91,11 +97,12 @@ class OpenSnapshot:
     manifest: Manifest
     inputs: dict[int, Input]
     references: dict[int, Input]
+    seeds: dict[int, Input]
     steps: dict[int, Step]
 
     def origin(self, number: int) -> Input:
-        """The input or reference of a number."""
-        return self.inputs[number] if number in self.inputs else self.references[number]
+        """The input, reference or seeds of a number."""
+        return (self.inputs | self.references | self.seeds)[number]
 
     def table(self, name: str) -> str:
         """The qualified SQL name of one of its tables."""
@@ -153,7 +160,7 @@ class Reader:
         manifest = read_manifest(self.store, address.version, address.snapshot_id)
         path = self.verified.snapshot(manifest)
         attach(self.connection, path, str(address), str(address))
-        opened = OpenSnapshot(address, manifest, {}, {}, {})
+        opened = OpenSnapshot(address, manifest, {}, {}, {}, {})
         ((layout,),) = self.all(
             f"SELECT value FROM {opened.table('manifest')} WHERE key = 'format'"
         )
@@ -165,6 +172,7 @@ class Reader:
         opened.inputs.update(self._inputs(opened.table("inputs"), manifest.inputs))
         compared = self._inputs(opened.table("reference_inputs"), manifest.references)
         opened.references.update(compared)
+        opened.seeds.update(self._inputs(opened.table("seed_inputs"), manifest.seeds))
         for step in sorted(
             self.all(
                 f"SELECT step, name, operator, input, merged, split FROM {opened.table('steps')}"
@@ -245,7 +253,7 @@ def resolve(store: Store, address: SnapshotAddress) -> SnapshotAddress:
 def upstreams(manifest: Manifest, *, references: bool = False) -> list[SnapshotAddress]:
     """The snapshots that a snapshot was made from; with `references`, also those it was compared
     with."""
-    read = (*manifest.inputs, *manifest.references) if references else manifest.inputs
+    read = (*manifest.inputs, *manifest.seeds, *(manifest.references if references else ()))
     return sorted(
         {
             SnapshotAddress(VersionName.parse(reference.version), reference.snapshot_id)

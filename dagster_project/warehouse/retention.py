@@ -207,7 +207,7 @@ def _spare(
         reference.source_id
         for at, manifest in known.items()
         if at not in go
-        for reference in (*manifest.inputs, *manifest.references)
+        for reference in (*manifest.inputs, *manifest.seeds, *manifest.references)
         if reference.source_id is not None
     }
     listed = sorted((store.landed / "sources").glob("*.json"))

@@ -14,7 +14,7 @@ content" across versions and runs.
 
 from __future__ import annotations
 
-FORMAT = 2
+FORMAT = 3
 """Version of this layout, recorded in `manifest`. Part of every recipe's identity, so that what has
 another layout is built again."""
 
@@ -72,16 +72,29 @@ TABLES: dict[str, str] = {
     "check_failures": "name VARCHAR NOT NULL, row_id BIGINT NOT NULL",
     "metrics": """
         metric VARCHAR NOT NULL, stage VARCHAR NOT NULL, subject VARCHAR, value DOUBLE NOT NULL""",
-    "ledger": """
-        step USMALLINT NOT NULL, row_id BIGINT, kind VARCHAR NOT NULL, model VARCHAR,
-        request_hash VARCHAR, tokens_in BIGINT NOT NULL, tokens_out BIGINT NOT NULL,
-        dollars DOUBLE NOT NULL, seconds DOUBLE NOT NULL, from_cache BOOLEAN NOT NULL""",
+    "seed_inputs": """
+        input USMALLINT NOT NULL, name VARCHAR NOT NULL, kind VARCHAR NOT NULL,
+        reference VARCHAR NOT NULL, snapshot_id VARCHAR, content_id VARCHAR NOT NULL,
+        licence VARCHAR, row_count BIGINT NOT NULL, fetched_at TIMESTAMP NOT NULL""",
+    "generated_inputs": """
+        input USMALLINT NOT NULL, step USMALLINT NOT NULL, generator VARCHAR NOT NULL,
+        motive VARCHAR NOT NULL, origin VARCHAR NOT NULL, asked BIGINT NOT NULL,
+        enough BIGINT NOT NULL, accepted BIGINT NOT NULL, candidates BIGINT NOT NULL,
+        attempts BIGINT NOT NULL, stopped_by VARCHAR NOT NULL""",
     "generations": """
-        row_id BIGINT NOT NULL, step USMALLINT NOT NULL, depth USMALLINT NOT NULL,
-        seed_rows BIGINT[] NOT NULL, template_hash VARCHAR, prompt VARCHAR NOT NULL,
-        model VARCHAR NOT NULL, sampling VARCHAR NOT NULL, request_hash VARCHAR NOT NULL,
-        response VARCHAR NOT NULL, tokens_in BIGINT NOT NULL, tokens_out BIGINT NOT NULL,
-        dollars DOUBLE NOT NULL, verdicts VARCHAR NOT NULL""",
+        parent_input USMALLINT NOT NULL, parent_row_id BIGINT NOT NULL, attempt BIGINT NOT NULL,
+        depth USMALLINT NOT NULL, seed_input USMALLINT, seed_row_ids BIGINT[] NOT NULL,
+        made_from BIGINT[] NOT NULL, teachers VARCHAR[] NOT NULL, rejected VARCHAR""",
+    "ledger": """
+        step USMALLINT NOT NULL, parent_input USMALLINT NOT NULL, parent_row_id BIGINT NOT NULL,
+        ordinal UINTEGER NOT NULL, attempt BIGINT, purpose VARCHAR NOT NULL,
+        provider VARCHAR NOT NULL, model VARCHAR NOT NULL, sampling VARCHAR NOT NULL,
+        request_hash VARCHAR NOT NULL, prompt VARCHAR NOT NULL, response VARCHAR NOT NULL,
+        finish_reason VARCHAR NOT NULL, tokens_in BIGINT NOT NULL, tokens_out BIGINT NOT NULL,
+        dollars DOUBLE NOT NULL, seconds DOUBLE NOT NULL""",
+    "ancestors": "input USMALLINT NOT NULL, kind VARCHAR NOT NULL, reference VARCHAR NOT NULL",
+    "teachers": "teacher VARCHAR NOT NULL, provider VARCHAR NOT NULL, licence VARCHAR",
+    "synthetic": "row_id BIGINT NOT NULL, depth USMALLINT NOT NULL, teachers VARCHAR[] NOT NULL",
     "manifest": "key VARCHAR NOT NULL, value VARCHAR NOT NULL",
 }
 """Columns of every table but `rows`.
@@ -98,6 +111,20 @@ TABLES: dict[str, str] = {
   that shows it.
 - `metrics`: what a step (`stage`) says in numbers about all rows, or about a `subject`, such as a
   reference.
+- `generated_inputs`: inputs whose rows were made: how many were asked for, how many would have been
+  enough, how many were accepted, and why no more were made: `enough`, `budget`, `max_candidates` or
+  `no_more_attempts`.
+- `generations`: one row for each candidate of such an input, numbered as its records are: the seeds
+  it was made from (rows of `seed_inputs`, numbered after the references), earlier candidates of the
+  same input that it was made from, `depth` (1 + that of the deepest of them; 0 for what nobody
+  generated), the models that it comes from, and the content of a candidate that its generator
+  rejected.
+- `ledger`: every paid call, whether it was made in this run or answered from the records; `attempt` where
+  a generator made it, whose candidates have the same, and otherwise the row that it was about.
+- `synthetic`: the rows that were generated, or come from such upstream.
+- `ancestors`: for each input, everything that its rows come from, however far up, seeds too: versions
+  and external sources, as recipes refer to them.
+- `teachers`: the models in `teachers` lists, with the licence of their answers.
 - `cuts`: spans that a step cut out of a text, in bytes of the text's UTF-8 before that step, and a
   row in which the same text stays.
 - `scores`: the columns that steps measured, one DuckDB column each beside the key, for kept rows

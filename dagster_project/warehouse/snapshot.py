@@ -157,6 +157,22 @@ class SnapshotBuilder:
                 f"INSERT INTO {table} ({names}) VALUES ({marks})", list(record.values())
             )
 
+    def mark_synthetic(self, inherited: Mapping[int, pl.DataFrame]) -> None:
+        """Write which rows were generated, or come from such upstream, once all rows are there.
+
+        Args:
+            inherited: `synthetic` of upstream snapshots by number of input.
+        """
+        into = "INSERT INTO synthetic SELECT l.row_id, g.depth, g.teachers FROM lineage l JOIN"
+        on = "ON l.parent_input = {} AND l.parent_row_id = g.{} ORDER BY l.row_id"
+        self.connection.execute(
+            f"{into} generations g {on.format('g.parent_input', 'parent_row_id')}"
+        )
+        for number, frame in inherited.items():
+            self.connection.register("incoming", frame.to_arrow())
+            self.connection.execute(f"{into} incoming g {on.format(number, 'row_id')}")
+            self.connection.unregister("incoming")
+
     def finish(self, facts: Mapping[str, Any], input_rows: Mapping[int, int]) -> None:
         """Write hashes and sorted tables, and prove that every input row is accounted for.
 

@@ -25,6 +25,7 @@ class Store:
         snapshots/<dataset>/<version>/.building-*        a build in progress, or one that was killed
         landed/blocks/<aa>/<key>/{parsed,origin}.parquet a landed piece of an external input
         landed/sources/<content id>.json                 which blocks make up an external input
+        calls/                                           what models answered and programs came to
         cache/                                           stage results; may be deleted at any time
     """
 
@@ -38,6 +39,11 @@ class Store:
     def landed(self) -> Path:
         """Landed external inputs."""
         return self.root / "landed"
+
+    @property
+    def calls(self) -> Path:
+        """Records of calls: what was paid for, and what was run."""
+        return self.root / "calls"
 
     @property
     def cache(self) -> Path:

@@ -54,6 +54,62 @@ class SourceRecord(Answer):
     record: Record
 
 
+class PaidCall(Answer):
+    """A call of a model that was paid for, as in the snapshot's `ledger`."""
+
+    purpose: str
+    provider: str
+    model: str
+    sampling: str
+    request_hash: str
+    prompt: str
+    response: str
+    finish_reason: str
+    tokens_in: int
+    tokens_out: int
+    dollars: float
+
+
+class Seed(Answer):
+    """A row that another was generated from.
+
+    Attributes:
+        input: name of the seeds.
+        row: its address, when it is a row of another version; it is in the trace too.
+        source: the record, when it is of an external input.
+    """
+
+    input: str
+    row: Row | None
+    source: SourceRecord | None
+
+
+class Generation(Answer):
+    """How a candidate came about.
+
+    Attributes:
+        candidate: its number among those of its input.
+        generator: the operator that made it.
+        motive: what it was made for.
+        attempt: the number of the attempt; its candidates share the attempt's calls.
+        depth: 1 + that of the deepest row it was made from.
+        teachers: the models it comes from, those of its seeds too.
+        seeds: what it was made from.
+        made_from: earlier candidates that it was made from.
+        calls: what its attempt paid for.
+    """
+
+    candidate: int
+    generator: str
+    motive: str
+    attempt: int
+    depth: int
+    teachers: tuple[str, ...]
+    seeds: tuple[Seed, ...]
+    made_from: tuple[int, ...]
+    calls: tuple[PaidCall, ...]
+
+
 class Parent(Answer):
     """An edge to what a row was made from.
 
@@ -63,6 +119,8 @@ class Parent(Answer):
         input: name of the input.
         row: the parent, when it is a row of another version; it is in the trace too.
         source: the parent, when it is a record of an external input.
+        generations: how it was generated, when it was: the candidate itself first, then the earlier ones
+            that it was made from.
         steps: what the row passed on the way, in order.
         duplicates: the first rows that were merged into the parent.
         duplicate_count: how many there are.
@@ -73,26 +131,16 @@ class Parent(Answer):
     input: str
     row: Row | None
     source: SourceRecord | None
+    generations: tuple[Generation, ...]
     steps: tuple[PassedStep, ...]
     duplicates: tuple[Duplicate, ...]
     duplicate_count: int
 
-
-class Generation(Answer):
-    """How a generated row was made."""
-
-    step: str
-    depth: int
-    model: str
-    prompt: str
-    template_hash: str | None
-    sampling: str
-    request_hash: str
-    response: str
-    tokens_in: int
-    tokens_out: int
-    dollars: float
-    verdicts: str
+    @property
+    def rows(self) -> list[Row]:
+        """The rows of other versions that it leads to."""
+        seeds = (seed.row for made in self.generations for seed in made.seeds)
+        return [row for row in (self.row, *seeds) if row is not None]
 
 
 class TracedRow(Answer):
@@ -101,7 +149,6 @@ class TracedRow(Answer):
     address: Row
     hop: int
     parents: tuple[Parent, ...]
-    generation: Generation | None
 
 
 class Trace(Answer):
@@ -120,8 +167,10 @@ class Trace(Answer):
     @property
     def sources(self) -> list[SourceRecord]:
         """The external records it came from."""
-        parents = (parent for row in self.rows for parent in row.parents)
-        return [parent.source for parent in parents if parent.source is not None]
+        parents = [parent for row in self.rows for parent in row.parents]
+        seeds = (seed for parent in parents for made in parent.generations for seed in made.seeds)
+        found = (*(parent.source for parent in parents), *(seed.source for seed in seeds))
+        return [source for source in found if source is not None]
 
 
 def trace(store: Store | Reader, address: RowAddress, most: int = MOST_ROWS) -> Trace:
@@ -149,8 +198,8 @@ def trace(store: Store | Reader, address: RowAddress, most: int = MOST_ROWS) -> 
             for snapshot, row_ids in _by_snapshot(frontier).items():
                 found += _hop(reader, reader.open(snapshot), row_ids, hop, sources)
             rows += found
-            parents = (parent.row for row in found for parent in row.parents)
-            ahead = dict.fromkeys(row for row in parents if row is not None and row not in visited)
+            parents = (row for traced in found for parent in traced.parents for row in parent.rows)
+            ahead = dict.fromkeys(row for row in parents if row not in visited)
             frontier = list(ahead)[: max(0, most - len(rows))]
             truncated = truncated or len(frontier) < len(ahead)
             visited.update(frontier)
@@ -180,20 +229,13 @@ def _hop(
         )
     )
     duplicates, counts = _duplicates(reader, snapshot, {edge[1:4] for edge in edges})
-    generated = [edge[0] for edge in edges if edge[4] == "generated"]
-    generations = _generations(reader, snapshot, generated) if generated else {}
+    made = _Generations(reader, snapshot, sources)
     parents: dict[int, list[Parent]] = defaultdict(list)
     for row_id, number, parent, ordinal, relation, changed_by in edges:
         origin = snapshot.inputs[number]
         row, source = origin.row(parent), None
-        if row is None:
-            source = SourceRecord(
-                input=origin.name,
-                kind=origin.kind,
-                reference=origin.reference,
-                licence=origin.licence,
-                record=_record(reader, snapshot, number, parent, sources),
-            )
+        if row is None and not origin.generated:
+            source = _source(reader, snapshot, number, parent, sources)
         key = number, parent, ordinal
         parents[row_id].append(
             Parent(
@@ -202,6 +244,7 @@ def _hop(
                 input=origin.name,
                 row=row,
                 source=source,
+                generations=made.of(number, parent) if origin.generated else (),
                 steps=tuple(
                     PassedStep(
                         step=step.number,
@@ -221,23 +264,30 @@ def _hop(
             address=RowAddress(version, snapshot_id, row_id),
             hop=hop,
             parents=tuple(parents[row_id]),
-            generation=generations.get(row_id),
         )
         for row_id in row_ids
     ]
 
 
-def _record(
+def _source(
     reader: Reader,
     snapshot: OpenSnapshot,
     number: int,
     record: int,
     sources: dict[str, LandedSource],
-) -> Record:
-    source_id = snapshot.inputs[number].source_id or ""
+) -> SourceRecord:
+    origin = snapshot.origin(number)
+    source_id = origin.source_id or ""
     if source_id not in sources:
         sources[source_id] = read_source(reader.store, source_id)
-    return read_record(reader.verified, sources[source_id], record, str(snapshot.address))
+    found = read_record(reader.verified, sources[source_id], record, str(snapshot.address))
+    return SourceRecord(
+        input=origin.name,
+        kind=origin.kind,
+        reference=origin.reference,
+        licence=origin.licence,
+        record=found,
+    )
 
 
 Key = tuple[int, int, int]
@@ -290,14 +340,60 @@ def _duplicates(
     return found, counts
 
 
-def _generations(
-    reader: Reader, snapshot: OpenSnapshot, row_ids: list[int]
-) -> dict[int, Generation]:
-    fields = [name for name in Generation.model_fields if name != "step"]
-    return {
-        row_id: Generation(step=snapshot.steps[step].name, **dict(zip(fields, values, strict=True)))
-        for row_id, step, *values in reader.all(
-            f"SELECT row_id, step, {', '.join(fields)} FROM {snapshot.table('generations')} "
-            f"WHERE {one_of('row_id', row_ids)} ORDER BY row_id, step DESC"
+class _Generations:
+    """How the candidates of a snapshot came about."""
+
+    def __init__(
+        self, reader: Reader, snapshot: OpenSnapshot, sources: dict[str, LandedSource]
+    ) -> None:
+        self.reader, self.snapshot, self.sources = reader, snapshot, sources
+
+    def of(self, number: int, candidate: int) -> tuple[Generation, ...]:
+        """That of a candidate, then those of the earlier ones that it was made from."""
+        ((name, motive),) = self.reader.all(
+            "SELECT generator, motive FROM "
+            f"{self.snapshot.table('generated_inputs')} WHERE input = {number}"
         )
-    }
+        found: dict[int, Generation] = {}
+        waiting = [candidate]
+        while waiting:
+            ahead: dict[int, None] = {}
+            for row, attempt, depth, of, seeds, made_from, teachers in sorted(
+                self.reader.all(
+                    "SELECT parent_row_id, attempt, depth, seed_input, seed_row_ids, made_from, "
+                    f"teachers FROM {self.snapshot.table('generations')} "
+                    f"WHERE parent_input = {number} AND {one_of('parent_row_id', waiting)}"
+                )
+            ):
+                found[row] = Generation(
+                    candidate=row,
+                    generator=name,
+                    motive=motive,
+                    attempt=attempt,
+                    depth=depth,
+                    teachers=tuple(teachers),
+                    seeds=tuple(self._seed(of, seed) for seed in seeds),
+                    made_from=tuple(made_from),
+                    calls=self._calls(number, attempt),
+                )
+                ahead.update(dict.fromkeys(made_from))
+            waiting = [row for row in ahead if row not in found]
+        return tuple(found.values())
+
+    def _seed(self, number: int, row_id: int) -> Seed:
+        origin = self.snapshot.origin(number)
+        row = origin.row(row_id)
+        source = None
+        if row is None:
+            source = _source(self.reader, self.snapshot, number, row_id, self.sources)
+        return Seed(input=origin.name, row=row, source=source)
+
+    def _calls(self, number: int, attempt: int) -> tuple[PaidCall, ...]:
+        fields = list(PaidCall.model_fields)
+        return tuple(
+            PaidCall(**dict(zip(fields, values, strict=True)))
+            for values in self.reader.all(
+                f"SELECT {', '.join(fields)} FROM {self.snapshot.table('ledger')} "
+                f"WHERE parent_input = {number} AND attempt = {attempt} ORDER BY rowid"
+            )
+        )

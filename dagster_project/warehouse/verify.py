@@ -188,7 +188,7 @@ class _Check:
         self.contents.add((path, manifest.sha256, manifest.size))
         for upstream in upstreams(manifest, references=True):
             self._snapshot(upstream, owner)
-        for reference in (*manifest.inputs, *manifest.references):
+        for reference in (*manifest.inputs, *manifest.seeds, *manifest.references):
             if reference.source_id is not None:
                 self._source(reference.source_id, owner)
         return manifest

@@ -14,6 +14,7 @@ from dagster_project.warehouse.address import (
     SnapshotAddress,
     SourceAddress,
 )
+from dagster_project.warehouse.descendants import candidates_from
 from dagster_project.warehouse.locate import parse_address, records_meant, rows_meant
 from dagster_project.warehouse.manifest import Manifest
 from dagster_project.warehouse.reading import END, OpenSnapshot, Reader, ancestry, reading
@@ -82,6 +83,7 @@ class Fate(Answer):
         row: the row; None for a record of an external input.
         record: the record's number; None for a row.
         reference: whether that is a reference, with which rows were only compared.
+        candidates: how many candidates were generated from it, where it was a seed.
         removed: how it, or parts of it, left.
         arrived: what came of it. Neither removed nor arrived: a trial did not read it, or it is of a
             reference.
@@ -93,6 +95,7 @@ class Fate(Answer):
     row: Row | None
     record: int | None
     reference: bool
+    candidates: int
     removed: tuple[Removal, ...]
     arrived: tuple[Arrival, ...]
     untold: bool = False
@@ -180,7 +183,7 @@ class _Tale:
     def __post_init__(self) -> None:
         self.consumers: dict[SnapshotAddress, list[tuple[SnapshotAddress, str]]] = defaultdict(list)
         for address, manifest in self.family.items():
-            for reference in manifest.inputs:
+            for reference in (*manifest.inputs, *manifest.seeds):
                 if reference.version is not None:
                     version = VersionName.parse(reference.version)
                     upstream = SnapshotAddress(version, reference.snapshot_id)
@@ -191,9 +194,23 @@ class _Tale:
         fates = []
         for address, name in self.consumers[row.snapshot]:
             snapshot = self.reader.open(address)
-            number = next(n for n, origin in snapshot.inputs.items() if origin.name == name)
+            read = snapshot.inputs | snapshot.seeds
+            number = next(n for n, origin in read.items() if origin.name == name)
             fates.append(self.fate(snapshot, number, row.row_id, direct))
         return fates
+
+    def _generated(
+        self, snapshot: OpenSnapshot, number: int, row: int, direct: bool
+    ) -> tuple[int, tuple[Arrival, ...]]:
+        """How many candidates were made from a seed, and what came of them."""
+        made = candidates_from(self.reader, snapshot, number, [row])
+        arrived = [
+            arrival
+            for source, candidates in sorted(made.items())
+            for candidate in sorted(candidates)[:MOST_FATES]
+            for arrival in self._arrived(snapshot, source, candidate, direct, None, -1)
+        ]
+        return sum(map(len, made.values())), tuple(arrived)
 
     def fate(
         self,
@@ -217,14 +234,20 @@ class _Tale:
         origin = snapshot.origin(number)
         self.told += 1
         told = self.told <= MOST_FATES
+        candidates, arrived = 0, ()
+        if told and number in snapshot.seeds:
+            candidates, arrived = self._generated(snapshot, number, row, direct)
+        elif told:
+            arrived = self._arrived(snapshot, number, row, direct, ordinal, after)
         return Fate(
             snapshot=snapshot.address,
             input=origin.name,
             row=origin.row(row),
             record=row if origin.upstream is None else None,
             reference=number in snapshot.references,
+            candidates=candidates,
             removed=self._removed(snapshot, number, row, ordinal, after) if told else (),
-            arrived=self._arrived(snapshot, number, row, direct, ordinal, after) if told else (),
+            arrived=arrived,
             untold=not told,
         )
 

@@ -77,7 +77,6 @@ class Step:
 class Books:
     dispositions: list[dict] = field(default_factory=list)
     quarantine: list[dict] = field(default_factory=list)
-    generations: list[Row] = field(default_factory=list)
     merged: int = 0
     split: int = 0
 
@@ -279,7 +278,6 @@ class Warehouse:
                 first[said].others += (row.key[:2], *row.others)
             elif step.does == "generate" and said is not None:
                 on += [row, Row(row.input, row.parent, said, relation="generated")]
-                books.generations.append(on[-1])
             else:
                 first[said if step.does in ("merge", "join") else id(row)] = row
                 on.append(row)
@@ -316,10 +314,6 @@ class Warehouse:
             if found := getattr(books, table):
                 frame = pl.DataFrame(found, infer_schema_length=None)
                 built.append(table, frame)
-        for row in books.generations:
-            if (row_id := next((i for i, each in enumerate(rows) if each is row), None)) is None:
-                continue
-            built.append_records("generations", [_generation(row_id, does, row)])
 
 
 STEP_COUNTS = (
@@ -337,24 +331,6 @@ def _record(number: int, label: str, kind: str, reference: str) -> dict:
         "snapshot_id": None,
         "licence": "CC-BY-4.0",
         "fetched_at": datetime.now(UTC).replace(tzinfo=None),
-    }
-
-
-def _generation(row_id: int, does: list[str], row: Row) -> dict:
-    return {
-        "row_id": row_id,
-        "step": does.index("generate"),
-        "depth": 1,
-        "seed_rows": [row.parent],
-        "prompt": "rewrite it",
-        "model": "m",
-        "sampling": "{}",
-        "request_hash": "h",
-        "response": "…",
-        "tokens_in": 1,
-        "tokens_out": 1,
-        "dollars": 0.25,
-        "verdicts": "[]",
     }
 
 

@@ -66,8 +66,58 @@ def fitted(texts: pl.Series) -> NgramModel | None:
     words, first = np.empty(room, np.uint64), np.empty(room, np.bool_)
     count = _read(data, offsets, *word_tables(), words, first)
     words, first = words[:count].copy(), first[:count].copy()
-    if not count:
-        return None
+    return _fitted(words, first, None) if count else None
+
+
+def fitted_on_tokens(
+    tokens: NDArray[np.integer], offsets: NDArray[np.integer], vocabulary: int
+) -> NgramModel:
+    """The model of some sequences of tokens of a fixed vocabulary, over all of which the share of unseen
+    events is spread: models of different sequences can be compared.
+
+    Args:
+        tokens: below `vocabulary`, of all sequences, one after the other.
+        offsets: where each sequence starts, and where the last ends; none is empty.
+        vocabulary: how many tokens there are.
+    """
+    ends = np.asarray(offsets[1:], np.int64)
+    words = np.insert(_as_words(tokens), ends, END)
+    first = np.zeros(len(words), np.bool_)
+    first[np.asarray(offsets[:-1], np.int64) + np.arange(len(ends))] = True
+    return _fitted(words, first, vocabulary)
+
+
+def token_losses(
+    tokens: NDArray[np.integer],
+    offsets: NDArray[np.integer],
+    scored_from: NDArray[np.integer],
+    model: NgramModel,
+) -> NDArray[np.float64]:
+    """What the model would have needed to know, in nats for each token, of the end of each sequence;
+    its very end is counted as a token.
+
+    Args:
+        tokens: of all sequences, one after the other.
+        offsets: where each sequence starts, and where the last ends.
+        scored_from: how many tokens of each sequence are only read.
+        model: of `fitted_on_tokens`.
+    """
+    found = np.empty(len(offsets) - 1, np.float64)
+    _token_losses(
+        _as_words(tokens), np.asarray(offsets, np.int64), np.asarray(scored_from, np.int64),
+        model.slots, model.probabilities, model.backoffs, model.unknown, found,
+    )  # fmt: skip
+    return found
+
+
+def _as_words(tokens: NDArray[np.integer]) -> NDArray[np.uint64]:
+    return tokens.astype(np.uint64) + END + np.uint64(1)
+
+
+def _fitted(
+    words: NDArray[np.uint64], first: NDArray[np.bool_], vocabulary: int | None
+) -> NgramModel:
+    """The model of sequences that each end with `END`. `first`: where they begin."""
     # The n-grams that end at each word; a text's first word has no trigram.
     before = np.where(first, START, np.roll(words, 1))
     unigrams, bigrams = _keys(UNIGRAM, words), _keys(BIGRAM, before, words)
@@ -84,7 +134,7 @@ def fitted(texts: pl.Series) -> NgramModel | None:
     uni_at = bi_at[uni_at]
 
     shares, unseen = _discounted(uni_counts, np.zeros(len(uni), np.int64), 1)
-    unknown = unseen[0] / (len(uni) + 1)
+    unknown = unseen[0] / ((vocabulary or len(uni)) + 1)
     unigram = shares + unknown
     context, contexts = _numbered(_keys(UNIGRAM, before[bi_at]))
     shares, unigram_backoffs = _discounted(bi_counts, context, len(contexts))
@@ -277,3 +327,20 @@ def _perplexities(data, offsets, folded, kinds, slots, probabilities, backoffs, 
                 break
             first, second = second, word
         found[text] = np.exp(total / count) if count else np.nan
+
+
+@compiled
+def _token_losses(words, offsets, scored_from, slots, probabilities, backoffs, unknown, found):
+    for text in range(len(found)):
+        first, second = np.uint64(0), START
+        total = 0.0
+        count = 0
+        for at in range(offsets[text], offsets[text + 1] + 1):
+            word = words[at] if at < offsets[text + 1] else END
+            if at - offsets[text] >= scored_from[text]:
+                total -= np.log(
+                    _probability(slots, probabilities, backoffs, unknown, first, second, word)
+                )
+                count += 1
+            first, second = second, word
+        found[text] = total / count

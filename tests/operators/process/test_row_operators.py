@@ -38,8 +38,9 @@ from dagster_project.operators.process.split_text import SplitText
 from dagster_project.operators.process.strip_html import StripHtml
 from dagster_project.operators.process.strip_markdown import StripMarkdown
 from dagster_project.operators.process.to_messages import ToMessages
+from dagster_project.operators.generator import Generator
 from dagster_project.operators.registry import built_in_operators
-from dagster_project.recipe.model import Step
+from dagster_project.recipe.model import GeneratedInput, Step
 
 BOTH = ["text", "messages"]
 OPERATORS = [
@@ -160,6 +161,9 @@ def test_a_column_of_the_wrong_type_is_named(operator: Operator, apply) -> None:
 def test_the_example_in_the_catalogue_is_a_step(name: str) -> None:
     operator = built_in_operators()[name]
     example = (inspect.getdoc(operator) or "").partition("Example:\n")[2].partition("\n\n")[0]
-    (step,) = [Step.model_validate(step) for step in yaml.safe_load(example)]
+    if issubclass(operator, Generator):
+        step = GeneratedInput.model_validate(yaml.safe_load(example)).generate
+    else:
+        (step,) = [Step.model_validate(step) for step in yaml.safe_load(example)]
     assert step.operator == name
     operator.model_validate(step.parameters)

@@ -1,0 +1,1 @@
+"""The arena: one fixed model and evaluation, on which versions compete."""

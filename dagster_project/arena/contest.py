@@ -1,0 +1,116 @@
+"""Trains the fixed models on each contestant's rows, at equal budgets, and scores them on held-out rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import polars as pl
+
+from dagster_project.arena.probes import Embed, EmbeddingMap, LanguageModel, Probe
+from dagster_project.arena.small_vocabulary import tokenized
+from dagster_project.operators.curate.splitmix64 import numbers, start
+
+Kind = Literal["all", "rows", "tokens"]
+ModelName = Literal["language_model", "embedding_map"]
+
+RESULTS = pl.Schema(
+    {
+        "contestant": pl.String,
+        "drawn": pl.String,
+        "budget": pl.String,
+        "amount": pl.Int64,
+        "seed": pl.Int64,
+        "rows": pl.Int64,
+        "tokens": pl.Int64,
+        "model": pl.String,
+        "item": pl.Int64,
+        "score": pl.Float64,
+    }
+)
+"""One score of one contestant: which rows it was (`drawn`: all, random or longest), how much (`budget`: all,
+rows or tokens, and the `amount`), the draw's seed, what that came to, the model, the held-out row."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """Rows that compete.
+
+    Attributes:
+        name: of the contestant.
+        pairs: `prompt` and `answer` of all its rows.
+        drawn: how a budget's worth of them is chosen: at random, once for each seed, or the longest.
+    """
+
+    name: str
+    pairs: pl.DataFrame
+    drawn: Literal["random", "longest"] = "random"
+
+
+def contest(
+    entries: Sequence[Entry],
+    held_out: pl.DataFrame,
+    budgets: Sequence[tuple[Kind, int]],
+    seeds: int,
+    models: Sequence[ModelName],
+    embed: Embed,
+) -> Iterator[pl.DataFrame]:
+    """`RESULTS` of each entry, one frame for each training.
+
+    Args:
+        entries: who competes.
+        held_out: `prompt` and `answer` of the evaluation.
+        budgets: `rows` or `tokens` that each entry may train on, or `all`.
+        seeds: draws of rows, for entries that are drawn at random.
+        models: which are trained.
+        embed: gives vectors of length 1.
+    """
+    probes: Mapping[str, Probe] = {
+        "language_model": LanguageModel(),
+        "embedding_map": EmbeddingMap(embed),
+    }
+    items = pl.int_range(held_out.height, eager=True).alias("item")
+    for entry in entries:
+        tokens = _tokens(entry.pairs)
+        for kind, amount in budgets:
+            once = kind == "all" or entry.drawn == "longest"
+            for seed in range(1 if once else seeds):
+                chosen = _chosen(entry, tokens, kind, amount, seed)
+                train = entry.pairs[chosen]
+                for model in models:
+                    yield pl.DataFrame(
+                        {
+                            "contestant": entry.name,
+                            "drawn": "all" if kind == "all" else entry.drawn,
+                            "budget": kind,
+                            "amount": amount,
+                            "seed": seed,
+                            "rows": train.height,
+                            "tokens": int(tokens[chosen].sum() or 0),
+                            "model": model,
+                            "item": items,
+                            "score": probes[model].scores(train, held_out),
+                        },
+                        schema=RESULTS,
+                    )
+
+
+def _tokens(rows: pl.DataFrame) -> pl.Series:
+    lengths = sum(np.diff(tokenized(rows[name].to_list())[1]) for name in ("prompt", "answer"))
+    return pl.Series(lengths, dtype=pl.Int64) if rows.height else pl.Series([], dtype=pl.Int64)
+
+
+def _chosen(entry: Entry, tokens: pl.Series, kind: Kind, amount: int, seed: int) -> pl.Series:
+    """The rows that a budget buys, in their own order."""
+    positions = pl.int_range(entry.pairs.height, dtype=pl.UInt32, eager=True)
+    if kind == "all":
+        return positions
+    if entry.drawn == "longest":
+        order = tokens.arg_sort(descending=True)
+    else:
+        order = numbers(start("arena", seed), positions).arg_sort()
+    if kind == "rows":
+        return order.head(amount).sort()
+    return order.filter(tokens.gather(order).cum_sum() <= amount).sort()

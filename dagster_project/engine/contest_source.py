@@ -1,0 +1,130 @@
+"""Reads the scores of a contest between published versions: holds it, unless it was held before."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+
+import duckdb
+import numpy as np
+import polars as pl
+
+from dagster_project.arena.contest import RESULTS, Entry, contest
+from dagster_project.arena.identity import contest_code
+from dagster_project.arena.pairs import NoPairs, pairs
+from dagster_project.identity import digest
+from dagster_project.operators.acquire.block import ORIGIN_SCHEMA, Block, Records, SourceFile
+from dagster_project.operators.acquire.input_error import InputError
+from dagster_project.operators.models.sentence_embeddings import embed
+from dagster_project.recipe.model import Contest, ContestInput, Rows
+from dagster_project.warehouse.connect import connect
+from dagster_project.warehouse.publish import current
+from dagster_project.warehouse.store import Store
+from dagster_project.workspace import VersionName
+
+TELLING = 40
+"""Characters of an answer that nobody gives by chance."""
+
+
+class ContestReader:
+    """Gives one row for each score.
+
+    Args:
+        store: whose current snapshots compete.
+        source: who competes, at what, and how.
+        name: the input's name, for origins and errors.
+    """
+
+    def __init__(self, store: Store, source: ContestInput, name: str) -> None:
+        self.store, self.contest, self.name = store, source.contest, name
+        self.versions = [VersionName.parse(version) for version in source.versions]
+
+    def blocks(self) -> Iterator[Block]:
+        """All scores, in one block; it is named by what competes, before anything is trained.
+
+        Raises:
+            InputError: when a version has no published snapshot.
+        """
+        contents = []
+        for version in self.versions:
+            manifest = current(self.store, version)
+            if manifest is None:
+                raise InputError(
+                    f"input {self.name}: {version} has no published snapshot yet; materialize it first"
+                )
+            contents.append([str(version), manifest.content_id])
+        declared = self.contest.model_dump(mode="json")
+        key = digest(["contest", self.name, declared, contents, contest_code()])
+        yield Block(key, self._held)
+
+    def files(self) -> list[SourceFile]:
+        """A contest reads no files."""
+        return []
+
+    def _held(self) -> Records:
+        asked = self.contest
+        held_out = self._pairs("evaluation", asked.evaluation).unique(maintain_order=True)
+        if held_out.is_empty():
+            raise InputError(f"input {self.name}: the evaluation has no rows")
+        entries = [
+            Entry(name, self._fair(name, r, held_out)) for name, r in asked.contestants.items()
+        ]
+        if asked.pool:
+            pool = self._fair("pool", asked.pool, held_out)
+            entries += [Entry(f"{drawn} of pool", pool, drawn) for drawn in asked.pool.baselines]
+        results = contest(
+            entries,
+            held_out,
+            _budgets(asked),
+            asked.seeds,
+            asked.models,
+            partial(_embedded_once, {}),
+        )
+        frame = pl.concat([pl.DataFrame(schema=RESULTS), *results])
+        origin = pl.select(
+            pl.lit(self.name).alias("file"),
+            pl.int_range(1, frame.height + 1, dtype=pl.Int64).alias("line"),
+            *(pl.lit(None, ORIGIN_SCHEMA[n]).alias(n) for n in ("raw", "raw_bytes", "error")),
+        ).select(list(ORIGIN_SCHEMA))
+        return Records(frame, origin)
+
+    def _fair(self, name: str, rows: Rows, held_out: pl.DataFrame) -> pl.DataFrame:
+        """The pairs of a contestant, without those that give an answer of the evaluation away: with
+        its prompt, or with its words."""
+        prompts = held_out.filter(pl.col("prompt") != "").select("prompt")
+        answers = held_out.select("answer").filter(pl.col("answer").str.len_chars() >= TELLING)
+        found = self._pairs(name, rows).join(
+            prompts, on="prompt", how="anti", maintain_order="left"
+        )
+        return found.join(answers, on="answer", how="anti", maintain_order="left")
+
+    def _pairs(self, name: str, rows: Rows) -> pl.DataFrame:
+        version = VersionName.parse(rows.version)
+        where = f" WHERE ({rows.where}\n)" if rows.where else ""
+        with connect(self.store, only=[version]) as connection:
+            try:
+                found = connection.sql(
+                    f"SELECT * FROM {version.dataset}.{version.version}{where} ORDER BY row_id"
+                ).pl()
+            except duckdb.Error as error:
+                raise InputError(f"input {self.name}: rows of {name}: {error}") from error
+        try:
+            return pairs(found, rows.columns)
+        except NoPairs as error:
+            raise InputError(f"input {self.name}: rows of {name}: {error}") from error
+
+
+def _budgets(asked: Contest) -> list:
+    limits = [
+        ("rows", amount.rows) if amount.rows is not None else ("tokens", amount.tokens)
+        for amount in asked.budgets
+    ]
+    return [*limits, *([("all", 0)] if asked.everything or not limits else [])]
+
+
+def _embedded_once(known: dict[str, np.ndarray], texts: pl.Series) -> np.ndarray:
+    """Vectors of texts, of which none is computed twice."""
+    new = [text for text in texts.unique(maintain_order=True) if text not in known]
+    if new:
+        known.update(zip(new, embed(pl.Series(new, dtype=pl.String)), strict=True))
+    return np.stack([known[text] for text in texts]) if len(texts) else np.empty((0, 384))

@@ -1,0 +1,1 @@
+"""Asks language models: every answer is recorded, paid for once, and within a budget."""

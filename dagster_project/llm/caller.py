@@ -1,0 +1,274 @@
+"""Answers questions to the models of a recipe: from the records, or by calls that are paid for."""
+
+from __future__ import annotations
+
+import asyncio
+import difflib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+
+from dagster_project.llm.budget import Allowance
+from dagster_project.llm.money import dollars
+from dagster_project.llm.pace import back_off
+from dagster_project.llm.provider import CallBroken
+from dagster_project.llm.records import Books, Cause, Elsewhere, Records, books_of
+from dagster_project.llm.refusal import ModelRefused, NotRecorded
+from dagster_project.llm.request import Request, request
+from dagster_project.llm.response import Malformed, read
+from dagster_project.llm.served_model import ServedModel
+from dagster_project.llm.structured import answered
+from dagster_project.llm.usage import charged, worst
+from dagster_project.operators.calls import Answer, CallFailed, ModelCall, Question
+from dagster_project.recipe.model import Budget, Model
+from dagster_project.warehouse.store import Store
+from dagster_project.workspace import VersionName
+
+GRACE = 5.0
+"""Seconds that calls under way have to end when nobody waits for them any more."""
+LOOK_AGAIN = 0.2
+"""Seconds between looks at what another process is asking."""
+
+
+@dataclass(frozen=True)
+class Spent:
+    """What was spent.
+
+    Attributes:
+        calls: that were billed, or may have been.
+        dollars: US dollars; of models whose price is not known, none.
+        tokens_in, tokens_out: read and written.
+        reservations: calls that are under way, or were when their process died.
+        reserved_dollars, reserved_tokens: the most that those cost. They count against the budget.
+    """
+
+    calls: int
+    dollars: float
+    tokens_in: int
+    tokens_out: int
+    reservations: int
+    reserved_dollars: float
+    reserved_tokens: int
+
+
+@dataclass(frozen=True)
+class Spend:
+    """What a version has spent.
+
+    Attributes:
+        version: over all time, by all processes.
+        run: through this caller.
+        from_records: questions that this caller answered without a call.
+    """
+
+    version: Spent
+    run: Spent
+    from_records: int
+
+
+class Caller:
+    """Asks the models of a recipe, for one version. To be used with `async with`.
+
+    An answer is recorded in the store as it is paid for; a question that was answered, for whatever
+    version, is answered from there. Questions that are equal and asked at the same time, in this or
+    another process, are asked once.
+
+    Args:
+        version: whose budget it is.
+        models: by their names in the recipe.
+        budget: what the version may spend; None for no limit, where no model costs anything.
+        store: where answers and charges are recorded.
+        replay_only: answer from the records alone.
+    """
+
+    def __init__(
+        self,
+        version: VersionName,
+        models: Mapping[str, Model],
+        budget: Budget | None,
+        store: Store,
+        *,
+        replay_only: bool = False,
+    ) -> None:
+        self._version, self._models, self._budget = version, models, budget
+        self._store, self._replay_only = store, replay_only
+        self._served: dict[str, ServedModel] = {}
+        self._asking: dict[str, asyncio.Task[ModelCall]] = {}
+        self._records: Records | None = None
+        self._allowance: Allowance | None = None
+        self._from_records = 0
+
+    async def __aenter__(self) -> Caller:
+        self._records = await asyncio.to_thread(Records, self._store)
+        self._allowance = Allowance(self._version, self._budget, self._records)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        asking = list(self._asking.values())
+        if asking:
+            await asyncio.wait(asking, timeout=GRACE)
+            for task in asking:
+                task.cancel()
+            await asyncio.gather(*asking, return_exceptions=True)
+        for served in self._served.values():
+            await served.close()
+        if self._records is not None:
+            await asyncio.to_thread(self._records.close)
+            self._records = None
+
+    async def ask(self, question: Question) -> Answer:
+        """Ask a model.
+
+        Args:
+            question: what is asked.
+
+        Raises:
+            CallFailed: when this question has no usable answer.
+            BudgetReached: when a call for it does not fit the budget.
+            ModelRefused: when the model cannot be asked as the recipe declares it.
+            NotRecorded: when only records may be used, and the answer is not there.
+            RecordsFailed: when the records cannot be written.
+        """
+        served = await self._model(question.model)
+        call = partial(self._call, served)
+        answer = await answered(question, call, served.declared.repairs)
+        if question.top_logprobs and answer.text and not answer.logprobs:
+            raise served.capabilities.no_logprobs()
+        return answer
+
+    def spent(self) -> Spend:
+        """What the version has spent so far; may be asked from any thread, at any time."""
+        run = Books() if self._allowance is None else self._allowance.run
+        version = books_of(self._store, str(self._version))
+        return Spend(_spent(version), _spent(run), self._from_records)
+
+    async def _model(self, name: str) -> ServedModel:
+        if name not in self._served:
+            if name not in self._models:
+                near = difflib.get_close_matches(name, self._models, n=1, cutoff=0)
+                raise ModelRefused(
+                    f"there is no model {name!r} in the recipe's `models`"
+                    + (f"; did you mean {near[0]!r}?" if near else ", which is empty")
+                )
+            served = ServedModel(name, self._models[name])
+            await asyncio.to_thread(lambda: served.identity)
+            self._served.setdefault(name, served)
+        return self._served[name]
+
+    async def _call(self, served: ServedModel, question: Question) -> ModelCall:
+        """The call that a question takes, from the records or made now."""
+        assert self._records is not None, "a caller is used with `async with`"
+        asked = request(question, served.served_as, served.identity)
+        call = self._records.find(asked.hash)
+        task = self._asking.get(asked.hash)
+        if call is not None or task is not None:
+            self._from_records += 1
+        if call is None:
+            if self._replay_only:
+                raise NotRecorded(
+                    f"{self._version}: the answer of model {served.name!r} to a question for "
+                    f"{question.purpose} is not in the records (request {asked.hash[:16]}…), and nothing "
+                    "else may be used"
+                )
+            if task is None:
+                task = asyncio.create_task(self._pay(served, asked, question.purpose))
+                self._asking[asked.hash] = task
+                task.add_done_callback(partial(self._done, asked.hash))
+            call = await asyncio.shield(task)
+        return call if call.purpose == question.purpose else replace(call, purpose=question.purpose)
+
+    def _done(self, request_hash: str, task: asyncio.Task[ModelCall]) -> None:
+        del self._asking[request_hash]
+        if not task.cancelled():
+            task.exception()
+
+    async def _pay(self, served: ServedModel, asked: Request, purpose: str) -> ModelCall:
+        """Make a call, again if need be."""
+        failures = 0
+        while True:
+            answered_before = served.pace.answered
+            body = served.capabilities.form(asked)
+            try:
+                call = await self._attempt(served, asked, purpose, body)
+            except CallBroken as broken:
+                if broken.became == "rejected" and served.capabilities.learn(broken, body):
+                    continue
+                served.give_up(broken)
+                others_fare_better = served.pace.answered > answered_before
+                if not (broken.too_much and others_fare_better):
+                    failures += 1
+                if failures > served.declared.retries:
+                    raise CallFailed(
+                        "unavailable",
+                        f"model {served.name!r} ({served.served_by}): no answer after {failures} "
+                        f"{'try' if failures == 1 else 'tries'}: {broken}",
+                    ) from None
+                await asyncio.sleep(back_off(max(1, failures)))
+            else:
+                if call is not None:
+                    return call
+                await asyncio.sleep(LOOK_AGAIN)
+
+    async def _attempt(
+        self, served: ServedModel, asked: Request, purpose: str, body: Mapping
+    ) -> ModelCall | None:
+        """Make a call once. None where another process is making it."""
+        assert self._allowance is not None
+        provider = await served.provider(self._budget)
+        content = json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
+        most = worst(asked, content, served.prices)
+        cause = Cause(served.name, purpose, asked.hash)
+        async with served.pace.turn(len(content) // 4 + most.tokens_out) as began:
+            place = await self._allowance.reserve(cause, most)
+            if isinstance(place, Elsewhere):
+                return None
+            if isinstance(place, ModelCall):
+                return place
+            try:
+                reply = await provider.send(asked.path, content)
+                try:
+                    response = read(reply.body, asked.path)
+                except Malformed as error:
+                    raise CallBroken("lost", f"the response cannot be read: {error}") from None
+            except CallBroken as broken:
+                if broken.too_much:
+                    served.pace.ease(began, broken.pause)
+                if broken.became == "lost":
+                    await self._allowance.settle(place, most, f"outcome unknown: {broken}", None)
+                else:
+                    await self._allowance.release(place)
+                raise
+            except BaseException:
+                await self._allowance.settle(place, most, "outcome unknown: given up", None)
+                raise
+            charge, doubt = charged(reply.body, response, asked, most, served.prices)
+            call = ModelCall(
+                request_hash=asked.hash,
+                purpose=purpose,
+                model=served.served_as,
+                provider=served.served_by,
+                sampling=asked.sampling,
+                prompt=asked.prompt,
+                response=reply.text,
+                finish_reason=response.finish_reason,
+                tokens_in=charge.tokens_in,
+                tokens_out=charge.tokens_out,
+                dollars=dollars(charge.picodollars),
+                seconds=reply.seconds,
+            )
+            await self._allowance.settle(place, charge, doubt, call)
+            served.pace.succeed()
+            return call
+
+
+def _spent(books: Books) -> Spent:
+    return Spent(
+        books.calls,
+        dollars(books.settled.picodollars),
+        books.settled.tokens_in,
+        books.settled.tokens_out,
+        books.reservations,
+        dollars(books.reserved.picodollars),
+        books.reserved.tokens,
+    )

@@ -1,0 +1,352 @@
+"""What was asked and what it cost, in one SQLite file that many processes share.
+
+A reservation is a charge that is not settled yet. Settling it and recording the answer is one
+transaction, so that an answer that was paid for is never lost without its charge, nor paid for twice.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import NamedTuple, TypeVar
+
+from dagster_project.errors import SeedbedError
+from dagster_project.llm.group_commit import GroupCommit
+from dagster_project.llm.money import dollars
+from dagster_project.llm.process_mark import ProcessMark, at_work, forget
+from dagster_project.operators.calls import ModelCall
+from dagster_project.warehouse.store import Store, exclusive
+
+FILE = "calls.sqlite"
+WAIT_FOR_LOCK = 120
+"""Seconds that a process waits while another one writes."""
+
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS answers (
+    request_hash TEXT PRIMARY KEY, purpose TEXT NOT NULL, model TEXT NOT NULL, provider TEXT NOT NULL,
+    sampling TEXT NOT NULL, prompt TEXT NOT NULL, response TEXT NOT NULL, finish_reason TEXT NOT NULL,
+    tokens_in INTEGER NOT NULL, tokens_out INTEGER NOT NULL, picodollars INTEGER NOT NULL,
+    seconds REAL NOT NULL, note TEXT NOT NULL, charge INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS charges (
+    id INTEGER PRIMARY KEY, version TEXT NOT NULL, caller TEXT NOT NULL, model TEXT NOT NULL,
+    purpose TEXT NOT NULL, request_hash TEXT NOT NULL, settled INTEGER NOT NULL,
+    tokens_in INTEGER NOT NULL, tokens_out INTEGER NOT NULL, picodollars INTEGER NOT NULL,
+    note TEXT NOT NULL);
+CREATE INDEX IF NOT EXISTS reserved ON charges (request_hash) WHERE NOT settled;
+CREATE TABLE IF NOT EXISTS totals (
+    version TEXT NOT NULL, settled INTEGER NOT NULL, calls INTEGER NOT NULL,
+    tokens_in INTEGER NOT NULL, tokens_out INTEGER NOT NULL, picodollars INTEGER NOT NULL,
+    PRIMARY KEY (version, settled)) WITHOUT ROWID;
+CREATE TRIGGER IF NOT EXISTS charged AFTER INSERT ON charges BEGIN
+    INSERT INTO totals VALUES (new.version, new.settled, 1, new.tokens_in, new.tokens_out,
+        new.picodollars)
+    ON CONFLICT DO UPDATE SET calls = calls + 1, tokens_in = tokens_in + excluded.tokens_in,
+        tokens_out = tokens_out + excluded.tokens_out,
+        picodollars = picodollars + excluded.picodollars;
+END;
+CREATE TRIGGER IF NOT EXISTS uncharged AFTER DELETE ON charges BEGIN
+    UPDATE totals SET calls = calls - 1, tokens_in = tokens_in - old.tokens_in,
+        tokens_out = tokens_out - old.tokens_out, picodollars = picodollars - old.picodollars
+    WHERE version = old.version AND settled = old.settled;
+END;
+"""
+
+_SAID = ", ".join(each.name for each in fields(ModelCall)[:-2])
+
+T = TypeVar("T")
+
+
+class RecordsFailed(SeedbedError):
+    """The records could not be read or written."""
+
+    stops_run = True
+
+
+class Charge(NamedTuple):
+    """Tokens and what they cost, in picodollars."""
+
+    tokens_in: int = 0
+    tokens_out: int = 0
+    picodollars: int = 0
+
+    @property
+    def tokens(self) -> int:
+        """In and out."""
+        return self.tokens_in + self.tokens_out
+
+    def plus(self, other: Charge, times: int = 1) -> Charge:
+        """The sum with `times` the other."""
+        return Charge(*(one + times * more for one, more in zip(self, other, strict=True)))
+
+
+NOTHING = Charge()
+
+
+class Cause(NamedTuple):
+    """What a charge is for.
+
+    Attributes:
+        model: its name in the recipe.
+        purpose: of the question.
+        request_hash: of the request.
+    """
+
+    model: str
+    purpose: str
+    request_hash: str
+
+
+@dataclass(frozen=True)
+class Caps:
+    """The most that a version may spend; None for no limit."""
+
+    picodollars: int | None = None
+    tokens: int | None = None
+
+    def room_for(self, spent: Charge, more: Charge) -> bool:
+        """Whether `more` fits, with `spent` gone."""
+        return (
+            self.picodollars is None
+            or spent.picodollars + more.picodollars <= self.picodollars
+            or more.picodollars == 0
+        ) and (self.tokens is None or spent.tokens + more.tokens <= self.tokens)
+
+
+@dataclass(frozen=True)
+class Reservation:
+    """A place in the budget for one call."""
+
+    id: int
+    worst: Charge
+
+
+@dataclass(frozen=True)
+class NoRoom:
+    """A call that does not fit the budget, and what is spent and reserved already."""
+
+    settled: Charge
+    reserved: Charge
+
+
+@dataclass(frozen=True)
+class Elsewhere:
+    """A question that another caller is asking at this moment."""
+
+    caller: str
+
+
+@dataclass(frozen=True)
+class Books:
+    """What a version has spent over all time.
+
+    Attributes:
+        calls: settled calls.
+        settled: what they cost.
+        reservations: calls that are under way, or were when their process died.
+        reserved: what those may cost.
+    """
+
+    calls: int = 0
+    settled: Charge = NOTHING
+    reservations: int = 0
+    reserved: Charge = NOTHING
+
+
+class Records:
+    """The file `calls/calls.sqlite` of a store.
+
+    Args:
+        store: whose calls these are.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self._path = store.calls / FILE
+        self._marks = store.calls / "callers"
+        self._prepare()
+        self._reading = self._connect()
+        self._mark = ProcessMark(self._marks)
+        self._commit = GroupCommit(self._connect)
+
+    def find(self, request_hash: str) -> ModelCall | None:
+        """The recorded call of this request."""
+        return _recorded(self._reading, request_hash)
+
+    async def reserve(
+        self, version: str, cause: Cause, worst: Charge, caps: Caps
+    ) -> Reservation | ModelCall | Elsewhere | NoRoom:
+        """Make room for a call, unless it was made meanwhile, is being made, or does not fit."""
+
+        def work(connection: sqlite3.Connection) -> Reservation | ModelCall | Elsewhere | NoRoom:
+            recorded = _recorded(connection, cause.request_hash)
+            if recorded is not None:
+                return recorded
+            asking = connection.execute(
+                "SELECT caller FROM charges WHERE request_hash = ? AND NOT settled AND caller <> ?",
+                (cause.request_hash, self._mark.name),
+            ).fetchall()
+            for (caller,) in asking:
+                if at_work(self._marks, caller):
+                    return Elsewhere(caller)
+            books = _books(connection, version)
+            if not caps.room_for(books.settled.plus(books.reserved), worst):
+                return NoRoom(books.settled, books.reserved)
+            row = (version, self._mark.name, *cause, 0, *worst, "")
+            cursor = connection.execute(f"INSERT INTO charges VALUES (NULL{', ?' * len(row)})", row)
+            assert cursor.lastrowid is not None
+            return Reservation(cursor.lastrowid, worst)
+
+        return await self._write(work)
+
+    async def settle(
+        self, reservation: Reservation, charge: Charge, note: str, call: ModelCall | None
+    ) -> None:
+        """Put what a call cost in place of its reservation, and record its answer if there is one.
+
+        Args:
+            reservation: of the call.
+            charge: what it cost.
+            note: what is doubtful about that; empty where nothing is.
+            call: the answer.
+        """
+
+        def work(connection: sqlite3.Connection) -> None:
+            ((*row,),) = connection.execute(
+                "DELETE FROM charges WHERE id = ? RETURNING version, caller, model, purpose, "
+                "request_hash",
+                (reservation.id,),
+            ).fetchall()
+            row = (reservation.id, *row, 1, *charge, note)
+            connection.execute(f"INSERT INTO charges VALUES ({', '.join('?' * len(row))})", row)
+            if call is not None:
+                connection.execute(
+                    "INSERT OR IGNORE INTO answers VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                    (
+                        call.request_hash,
+                        call.purpose,
+                        call.model,
+                        call.provider,
+                        call.sampling,
+                        call.prompt,
+                        call.response,
+                        call.finish_reason,
+                        charge.tokens_in,
+                        charge.tokens_out,
+                        charge.picodollars,
+                        call.seconds,
+                        note,
+                        reservation.id,
+                    ),
+                )
+
+        await self._write(work)
+
+    async def release(self, reservation: Reservation) -> None:
+        """Give a reservation up: its call cost nothing."""
+        await self._write(
+            lambda connection: connection.execute(
+                "DELETE FROM charges WHERE id = ? AND NOT settled", (reservation.id,)
+            )
+        )
+
+    async def release_abandoned(self, version: str) -> Books:
+        """Give up the reservations of a version that dead processes left, and tell what those were.
+
+        What their calls cost, only the provider knows: until this is called, they count as spent at
+        their worst.
+        """
+
+        def work(connection: sqlite3.Connection) -> Books:
+            left = [
+                caller
+                for (caller,) in connection.execute(
+                    "SELECT DISTINCT caller FROM charges WHERE version = ? AND NOT settled",
+                    (version,),
+                ).fetchall()
+                if not at_work(self._marks, caller)
+            ]
+            before = _books(connection, version)
+            for caller in left:
+                connection.execute(
+                    "DELETE FROM charges WHERE version = ? AND caller = ? AND NOT settled",
+                    (version, caller),
+                )
+                forget(self._marks, caller)
+            after = _books(connection, version)
+            return Books(
+                0,
+                NOTHING,
+                before.reservations - after.reservations,
+                before.reserved.plus(after.reserved, -1),
+            )
+
+        return await self._write(work)
+
+    def close(self) -> None:
+        """Write what waits, and close the file."""
+        self._commit.close()
+        self._reading.close()
+        self._mark.release()
+
+    async def _write(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        try:
+            return await self._commit.run(work)
+        except (sqlite3.Error, OSError) as error:
+            raise RecordsFailed(
+                f"{self._path}: calls could not be recorded: {error}. Calls that were under way count "
+                "at their worst"
+            ) from error
+
+    def _prepare(self) -> None:
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        with exclusive(self._path.with_suffix(".lock")):
+            connection = self._connect()
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.executescript(SCHEMA)
+            connection.close()
+
+    def _connect(self) -> sqlite3.Connection:
+        connection = _open(self._path)
+        connection.execute("PRAGMA synchronous = FULL")
+        return connection
+
+
+def books_of(store: Store, version: str) -> Books:
+    """What a version has spent over all time, by all processes."""
+    path = store.calls / FILE
+    if not path.exists():
+        return Books()
+    connection = _open(path)
+    try:
+        return _books(connection, version)
+    finally:
+        connection.close()
+
+
+def _open(path: Path) -> sqlite3.Connection:
+    return sqlite3.connect(
+        path, timeout=WAIT_FOR_LOCK, isolation_level=None, check_same_thread=False
+    )
+
+
+def _recorded(connection: sqlite3.Connection, request_hash: str) -> ModelCall | None:
+    row = connection.execute(
+        f"SELECT {_SAID}, picodollars, seconds FROM answers WHERE request_hash = ?", (request_hash,)
+    ).fetchone()
+    if row is None:
+        return None
+    *said, amount, seconds = row
+    return ModelCall(*said, dollars=dollars(amount), seconds=seconds)
+
+
+def _books(connection: sqlite3.Connection, version: str) -> Books:
+    kinds: dict[int, tuple[int, Charge]] = {
+        settled: (calls, Charge(*charge))
+        for settled, calls, *charge in connection.execute(
+            "SELECT settled, calls, tokens_in, tokens_out, picodollars FROM totals WHERE version = ?",
+            (version,),
+        )
+    }
+    nothing = (0, NOTHING)
+    return Books(*kinds.get(1, nothing), *kinds.get(0, nothing))

@@ -1,0 +1,1 @@
+"""Programs that run in the sandbox: an examiner, which is trusted, and a subject, which is not."""

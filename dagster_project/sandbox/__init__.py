@@ -1,0 +1,1 @@
+"""Runs programs that nobody has read, with Bubblewrap, where they can do no harm."""
