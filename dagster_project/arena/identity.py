@@ -7,7 +7,7 @@ from pathlib import Path
 from dagster_project.arena.small_vocabulary import LIBRARY
 from dagster_project.identity import code_digest, digest, library_versions
 
-MODULES = ("contest", "pairs", "probes", "small_vocabulary")
+MODULES = ("contest", "held_out", "pairs", "probes", "small_vocabulary")
 
 
 def contest_code() -> str:

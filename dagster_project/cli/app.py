@@ -10,6 +10,7 @@ from dagster_project.cli import (
     contamination,
     export,
     inspect_version,
+    leaderboard,
     provenance,
     render,
     run,
@@ -24,6 +25,16 @@ app = typer.Typer(
     rich_markup_mode="rich",
     help="Dataset engineering for finetuning: versions with checks, rows with provenance.",
 )
-for module in (author, run, provenance, inspect_version, contamination, spending, render, export):
+for module in (
+    author,
+    run,
+    provenance,
+    inspect_version,
+    contamination,
+    spending,
+    leaderboard,
+    render,
+    export,
+):
     module.add_to(app)
 app.add_typer(alerts.app, name="alerts", help="Where failed checks and runs are reported.")

@@ -28,6 +28,9 @@ def add_to(app: typer.Typer) -> None:
 def build(
     versions: Annotated[list[str] | None, typer.Argument(help="Versions: dataset/version.")] = None,
     every: Annotated[bool, typer.Option("--all", help="Every version of the workspace.")] = False,
+    on_request: Annotated[
+        bool, typer.Option("--on-request", help="With --all, those too that are `on_request`.")
+    ] = False,
     sample: Annotated[
         int, typer.Option(help="A trial on so many rows of each input; never published.", min=0)
     ] = 0,
@@ -42,7 +45,7 @@ def build(
     use_instance_of(workspace)
     running = Running(workspace)
     if every:
-        names = running.all_names()
+        names = running.all_names(on_request=on_request)
     elif versions:
         names = [VersionName.parse(version) for version in versions]
     else:
@@ -61,6 +64,10 @@ def build(
         )
     if as_json:
         print_json(outcome)
+    left_out = set(running.all_names(on_request=True)) - set(names)
+    if every and left_out and not as_json:
+        listed = ", ".join(map(str, sorted(left_out)))
+        console.print(f"[dim]left out, as they are built on request: {escape(listed)}[/]")
     for label, problems in running.problems().items():
         if every or label in {str(name) for name in names}:
             for problem in problems:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from dagster_project.cli.console import console, print_json, print_table
 from dagster_project.errors import SeedbedError
 from dagster_project.workspace import VersionName, Workspace
+
+if TYPE_CHECKING:
+    from dagster_project.warehouse.store import Store
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Version = Annotated[str, typer.Argument(help="dataset/version.")]
@@ -17,6 +20,7 @@ Version = Annotated[str, typer.Argument(help="dataset/version.")]
 def add_to(app: typer.Typer) -> None:
     """Add this module's verbs."""
     app.command()(forecast)
+    app.command()(spent)
 
 
 def forecast(
@@ -68,3 +72,66 @@ def forecast(
             ],
             title=f"what all rows of {name} will cost, with nine-in-ten intervals",
         )
+
+
+def spent(version: Version, as_json: AsJson = False) -> None:
+    """What a version has spent on calls of models, over all of its runs, and on what."""
+    from dagster_project.llm.money import dollars
+    from dagster_project.llm.records import books_of
+    from dagster_project.recipe.loading import load_recipes
+    from dagster_project.warehouse.store import Store
+
+    workspace, name = Workspace.find(), VersionName.parse(version)
+    store = Store(workspace.store)
+    books = books_of(store, str(name))
+    declared = load_recipes(workspace).versions.get(name)
+    budget = declared.recipe.budget if declared else None
+    told = {
+        "version": str(name),
+        "calls": books.calls,
+        "dollars": dollars(books.settled.picodollars),
+        "tokens": books.settled.tokens,
+        "budget_dollars": budget.dollars if budget else None,
+        "budget_tokens": budget.tokens if budget else None,
+        "reservations": books.reservations,
+        "reserved_dollars": dollars(books.reserved.picodollars),
+        "reserved_tokens": books.reserved.tokens,
+        "current_snapshot": _ledger(store, name),
+    }
+    if as_json:
+        print_json(told)
+        return
+    caps = [
+        f"{told[unit]:,.6g} of {told[f'budget_{unit}']:,.6g} {unit}"
+        if told[f"budget_{unit}"] is not None
+        else f"{told[unit]:,.6g} {unit}, no cap"
+        for unit in ("dollars", "tokens")
+    ]
+    console.print(f"{name} has spent {'; '.join(caps)}, in {books.calls:,} calls")
+    if books.reservations:
+        console.print(
+            f"{books.reservations:,} calls are under way, or were when their process died; they count "
+            f"as {told['reserved_tokens']:,} tokens and {told['reserved_dollars']:.6g} dollars until "
+            "they are told"
+        )
+    if told["current_snapshot"]:
+        print_table(told["current_snapshot"], title="what the current snapshot is made of")
+
+
+def _ledger(store: Store, name: VersionName) -> list[dict]:
+    """The paid calls behind the current snapshot, by step, purpose and model."""
+    from dagster_project.warehouse.connect import open_snapshot
+    from dagster_project.warehouse.publish import current
+
+    manifest = current(store, name)
+    if manifest is None:
+        return []
+    with open_snapshot(store, name, manifest.snapshot_id) as connection:
+        found = connection.sql(
+            "SELECT s.name AS step, purpose, model, count(*) AS calls, "
+            "sum(tokens_in)::BIGINT AS tokens_in, sum(tokens_out)::BIGINT AS tokens_out, "
+            "round(sum(l.dollars), 6) AS dollars "
+            "FROM snapshot.ledger l JOIN snapshot.steps s USING (step) "
+            "GROUP BY l.step, s.name, purpose, model ORDER BY l.step, purpose, model"
+        )
+        return found.pl().to_dicts()

@@ -10,6 +10,7 @@ import numpy as np
 import polars as pl
 
 from dagster_project.arena.contest import RESULTS, Entry, contest
+from dagster_project.arena.held_out import without_held_out
 from dagster_project.arena.identity import contest_code
 from dagster_project.arena.pairs import NoPairs, pairs
 from dagster_project.identity import digest
@@ -21,9 +22,6 @@ from dagster_project.warehouse.connect import connect
 from dagster_project.warehouse.publish import current
 from dagster_project.warehouse.store import Store
 from dagster_project.workspace import VersionName
-
-TELLING = 40
-"""Characters of an answer that nobody gives by chance."""
 
 
 class ContestReader:
@@ -87,16 +85,6 @@ class ContestReader:
             *(pl.lit(None, ORIGIN_SCHEMA[n]).alias(n) for n in ("raw", "raw_bytes", "error")),
         ).select(list(ORIGIN_SCHEMA))
         return Records(frame, origin)
-
-    def _fair(self, name: str, rows: Rows, held_out: pl.DataFrame) -> pl.DataFrame:
-        """The pairs of a contestant, without those that give an answer of the evaluation away: with
-        its prompt, or with its words."""
-        prompts = held_out.filter(pl.col("prompt") != "").select("prompt")
-        answers = held_out.select("answer").filter(pl.col("answer").str.len_chars() >= TELLING)
-        found = self._pairs(name, rows).join(
-            prompts, on="prompt", how="anti", maintain_order="left"
-        )
-        return found.join(answers, on="answer", how="anti", maintain_order="left")
 
     def _pairs(self, name: str, rows: Rows) -> pl.DataFrame:
         version = VersionName.parse(rows.version)

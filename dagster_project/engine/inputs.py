@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+import duckdb
 import polars as pl
 
 from dagster_project.engine.background import Background
@@ -49,7 +50,7 @@ from dagster_project.warehouse.landing import (
 )
 from dagster_project.warehouse.manifest import InputReference
 from dagster_project.warehouse.publish import current
-from dagster_project.warehouse.schema import LANDING_STEP
+from dagster_project.warehouse.schema import FORMAT, LANDING_STEP
 from dagster_project.warehouse.store import Store
 from dagster_project.workspace import VersionName, Workspace
 
@@ -172,6 +173,7 @@ def _open_version(
         )
     connection = open_snapshot(store, upstream, manifest.snapshot_id)
     with connection:
+        _require_layout(connection, upstream)
         schema = connection.sql("SELECT * EXCLUDE (row_id) FROM snapshot.rows LIMIT 0").pl().schema
         per_row = manifest.size / max(manifest.rows, 1)
         size = CHUNK_ROWS
@@ -228,6 +230,17 @@ def _open_version(
         ),
         files=[],
     )
+
+
+def _require_layout(connection: duckdb.DuckDBPyConnection, version: VersionName) -> None:
+    found = connection.execute(
+        "SELECT value FROM snapshot.manifest WHERE key = 'format'"
+    ).fetchall()
+    if found != [(str(FORMAT),)]:
+        raise RunStopped(
+            f"{version} was written by another version of Seedbed, which keeps less of where rows come "
+            f"from; materialize {version} again first"
+        )
 
 
 def _reader(

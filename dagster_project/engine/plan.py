@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from dagster_project.arena.identity import contest_code
 from dagster_project.errors import SeedbedError
 from dagster_project.identity import canonical_json, code_digest, digest, library_versions
+from dagster_project.llm.embedded import WEIGHTS_SHA256
 from dagster_project.operators.base import Operator, RelationOperator
 from dagster_project.operators.calling import CallingOperator
 from dagster_project.operators.generator import Generator
@@ -25,6 +26,7 @@ from dagster_project.recipe.model import (
     ContestInput,
     GeneratedInput,
     Input,
+    Model,
     PythonInput,
     Step,
 )
@@ -302,7 +304,7 @@ class _Resolver:
         declared, found = self.declared.recipe.models, []
         for name in operator.models():
             if name in declared:
-                found.append((name, canonical_json(declared[name].identity)))
+                found.append((name, _identity(declared[name])))
                 continue
             self.problems.append(
                 self.declared.problem(
@@ -321,6 +323,12 @@ class _Resolver:
             count += 1
             name = f"{operator}_{count}"
         return name
+
+
+def _identity(model: Model) -> str:
+    """What can change a model's answers, as far as it is known before it is asked."""
+    weights = {"weights": WEIGHTS_SHA256} if model.provider == "embedded" else {}
+    return canonical_json(model.identity | weights)
 
 
 def _stages(

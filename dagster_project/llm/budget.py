@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from dataclasses import replace
 
 from dagster_project.errors import SeedbedError
@@ -22,6 +23,9 @@ from dagster_project.recipe.model import Budget
 from dagster_project.warehouse.store import Store
 from dagster_project.workspace import VersionName
 
+LOOK_AGAIN = 0.2
+"""Seconds between looks at what other processes have spent."""
+
 
 class BudgetReached(SeedbedError):
     """A call that does not fit the budget any more. What is done so far is recorded."""
@@ -30,9 +34,9 @@ class BudgetReached(SeedbedError):
 class Allowance:
     """What a version may spend, shared by all that ask for it. `run` is what was spent through this.
 
-    A call that does not fit waits for those of this process that are under way, which mostly cost less
-    than their worst case; when none is left and it still does not fit, the budget is reached. Who waits
-    longest, is served first.
+    A call that does not fit waits for those that are under way, which mostly cost less than their worst
+    case; when it would not fit even if they cost nothing, the budget is reached. Who waits longest, is
+    served first.
 
     Args:
         version: whose budget it is.
@@ -43,12 +47,11 @@ class Allowance:
     def __init__(self, version: VersionName, budget: Budget | None, records: Records) -> None:
         self._version = str(version)
         self._records = records
-        self.caps = Caps(
+        self._caps = Caps(
             None if budget is None or budget.dollars is None else picodollars(budget.dollars),
             None if budget is None else budget.tokens,
         )
         self.run = Books()
-        self._under_way = 0
         self._changed = asyncio.Event()
         self._waiting = asyncio.Lock()
 
@@ -68,9 +71,10 @@ class Allowance:
                 found = await self._try(cause, worst)
                 if not isinstance(found, NoRoom):
                     return found
-                if not self._under_way and not changed.is_set():
+                if not found.may_come:
                     raise BudgetReached(self._reached(found, cause, worst))
-                await changed.wait()
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(changed.wait(), LOOK_AGAIN)
 
     async def settle(
         self, reservation: Reservation, charge: Charge, note: str, call: ModelCall | None
@@ -90,21 +94,13 @@ class Allowance:
     async def _try(
         self, cause: Cause, worst: Charge
     ) -> Reservation | ModelCall | Elsewhere | NoRoom:
-        self._under_way += 1
-        try:
-            found = await self._records.reserve(self._version, cause, worst, self.caps)
-        except BaseException:
-            self._under_way -= 1
-            raise
+        found = await self._records.reserve(self._version, cause, worst, self._caps)
         if isinstance(found, Reservation):
             self._note(1, found.worst)
-        else:
-            self._under_way -= 1
         return found
 
     def _end(self, reservation: Reservation) -> None:
         self._note(-1, reservation.worst)
-        self._under_way -= 1
         self._changed.set()
         self._changed = asyncio.Event()
 
@@ -116,28 +112,29 @@ class Allowance:
         )
 
     def _reached(self, found: NoRoom, cause: Cause, worst: Charge) -> str:
-        cap, spent, more = self._which(found, worst)
+        gone = found.settled.plus(found.abandoned)
+        tokens = self._caps.tokens is not None and gone.tokens + worst.tokens > self._caps.tokens
+        if tokens:
+            cap, spent, more = "tokens", f"{gone.tokens:,}", f"{worst.tokens:,}"
+            most, held = f"{self._caps.tokens:,}", f"{found.abandoned.tokens:,}"
+        else:
+            cap, spent, more = "dollars", _told(gone), _told(worst)
+            most, held = f"{dollars(self._caps.picodollars or 0):g}", _told(found.abandoned)
         return (
-            f"{self._version}: {cap} reached: {spent} spent, and the next call to `{cause.model}` could "
-            f"cost {more} more. Raise `{cap.split()[0]}` in the recipe and run it again: it goes on from "
-            "here, and nothing is paid for twice"
+            f"{self._version}: `budget.{cap}` ({most}) is reached: {spent} are spent, and the next call "
+            f"to `{cause.model}` could cost {more}. Raise `budget.{cap}` in the recipe and run it again: "
+            "it goes on from here, and nothing is paid for twice"
             + (
-                f". {dollars(found.reserved.picodollars):.4f} $ and {found.reserved.tokens:,} tokens of "
-                "it are reserved for calls of other processes, or of such as died; "
-                "`release_abandoned` gives up the latter"
-                if found.reserved.tokens
+                f". Of what is spent, {held} are for calls of processes that died, at their worst; "
+                "`release_abandoned` gives them up"
+                if found.abandoned.tokens
                 else ""
             )
         )
 
-    def _which(self, found: NoRoom, worst: Charge) -> tuple[str, str, str]:
-        tokens = found.settled.tokens + found.reserved.tokens
-        if self.caps.tokens is not None and tokens + worst.tokens > self.caps.tokens:
-            cap = f"budget.tokens ({self.caps.tokens:,})"
-            return cap, f"{tokens:,} tokens", f"{worst.tokens:,}"
-        amount = found.settled.picodollars + found.reserved.picodollars
-        cap = f"budget.dollars ({dollars(self.caps.picodollars or 0):g} $)"
-        return cap, f"{dollars(amount):.6f} $", f"{dollars(worst.picodollars):.6f} $"
+
+def _told(charge: Charge) -> str:
+    return f"{dollars(charge.picodollars):.6f}"
 
 
 async def release_abandoned(store: Store, version: VersionName) -> Books:

@@ -134,7 +134,7 @@ class Caller:
         call = partial(self._call, served)
         answer = await answered(question, call, served.declared.repairs)
         if question.top_logprobs and answer.text and not answer.logprobs:
-            raise served.capabilities.no_logprobs()
+            raise served.capabilities.gives_no_logprobs()
         return answer
 
     def spent(self) -> Spend:
@@ -188,12 +188,9 @@ class Caller:
         failures = 0
         while True:
             answered_before = served.pace.answered
-            body = served.capabilities.form(asked)
             try:
-                call = await self._attempt(served, asked, purpose, body)
+                made = await self._attempt(served, asked, purpose)
             except CallBroken as broken:
-                if broken.became == "rejected" and served.capabilities.learn(broken, body):
-                    continue
                 served.give_up(broken)
                 others_fare_better = served.pace.answered > answered_before
                 if not (broken.too_much and others_fare_better):
@@ -206,23 +203,23 @@ class Caller:
                     ) from None
                 await asyncio.sleep(back_off(max(1, failures)))
             else:
-                if call is not None:
-                    return call
-                await asyncio.sleep(LOOK_AGAIN)
+                if isinstance(made, ModelCall):
+                    return made
+                await asyncio.sleep(made)
 
     async def _attempt(
-        self, served: ServedModel, asked: Request, purpose: str, body: Mapping
-    ) -> ModelCall | None:
-        """Make a call once. None where another process is making it."""
+        self, served: ServedModel, asked: Request, purpose: str
+    ) -> ModelCall | float:
+        """Make a call once, or tell after how many seconds that is to be tried again."""
         assert self._allowance is not None
         provider = await served.provider(self._budget)
-        content = json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
-        most = worst(asked, content, served.prices)
-        cause = Cause(served.name, purpose, asked.hash)
-        async with served.pace.turn(len(content) // 4 + most.tokens_out) as began:
-            place = await self._allowance.reserve(cause, most)
+        async with served.pace.turn(asked.tokens) as began:
+            body = served.capabilities.form(asked)
+            content = json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
+            most = worst(asked, content, served.prices)
+            place = await self._allowance.reserve(Cause(served.name, purpose, asked.hash), most)
             if isinstance(place, Elsewhere):
-                return None
+                return LOOK_AGAIN
             if isinstance(place, ModelCall):
                 return place
             try:
@@ -238,6 +235,8 @@ class Caller:
                     await self._allowance.settle(place, most, f"outcome unknown: {broken}", None)
                 else:
                     await self._allowance.release(place)
+                if served.capabilities.learn(broken, body):
+                    return 0.0
                 raise
             except BaseException:
                 await self._allowance.settle(place, most, "outcome unknown: given up", None)
@@ -259,6 +258,8 @@ class Caller:
             )
             await self._allowance.settle(place, charge, doubt, call)
             served.pace.succeed()
+            if "logprobs" in asked.body and response.text and not response.logprobs:
+                served.capabilities.gives_no_logprobs()
             return call
 
 

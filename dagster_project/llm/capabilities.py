@@ -59,7 +59,7 @@ class Capabilities:
         Raises:
             ModelRefused: when it tells that there is none.
         """
-        if broken.status not in (400, 422, 501):
+        if broken.became != "rejected" or broken.status not in (400, 422, 501):
             return False
         about = f"{broken.parameter} {broken}"
         if "max_tokens" in body and re.search(
@@ -83,7 +83,7 @@ class Capabilities:
                 raise self._refused(f"it takes no `{name}`: {broken}")
         return False
 
-    def no_logprobs(self) -> ModelRefused:
+    def gives_no_logprobs(self) -> ModelRefused:
         """Note that log-probabilities were asked for and did not come."""
         self._without_logprobs = True
         return self._refused("it was asked for log-probabilities, and gave none")

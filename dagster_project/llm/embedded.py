@@ -13,6 +13,7 @@ import secrets
 import threading
 from dataclasses import dataclass
 from functools import cache
+from importlib import import_module
 from importlib.metadata import PackageNotFoundError, distribution, version
 from pathlib import Path
 from typing import Any
@@ -73,10 +74,9 @@ _starting = threading.Lock()
 @cache
 def _started() -> tuple[Any, Endpoint]:
     weights, _ = _checked_weights(), _runtime()
-    import xllamacpp
-
+    runtime: Any = import_module("xllamacpp")
     key = secrets.token_urlsafe(24)
-    parameters = xllamacpp.CommonParams()
+    parameters = runtime.CommonParams()
     parameters.model.path = str(weights)
     parameters.model_alias = {NAME}
     parameters.hostnames = ["127.0.0.1"]
@@ -92,7 +92,7 @@ def _started() -> tuple[Any, Endpoint]:
     parameters.cpuparams.n_threads = threads
     parameters.cpuparams_batch.n_threads = threads
     try:
-        server = xllamacpp.Server(parameters)
+        server = runtime.Server(parameters)
     except Exception as error:
         raise ModelRefused(f"the embedded model does not start: {error}") from error
     atexit.register(_started.cache_clear)

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, Literal
 
+from dagster_project.llm.keys import without_key
 from dagster_project.llm.prices import is_loopback
 from dagster_project.llm.response import Malformed, parsed
-from dagster_project.llm.keys import without_key
 
 if TYPE_CHECKING:
     from aiohttp import ClientSession

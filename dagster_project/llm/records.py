@@ -34,7 +34,8 @@ CREATE TABLE IF NOT EXISTS charges (
     purpose TEXT NOT NULL, request_hash TEXT NOT NULL, settled INTEGER NOT NULL,
     tokens_in INTEGER NOT NULL, tokens_out INTEGER NOT NULL, picodollars INTEGER NOT NULL,
     note TEXT NOT NULL);
-CREATE INDEX IF NOT EXISTS reserved ON charges (request_hash) WHERE NOT settled;
+CREATE INDEX IF NOT EXISTS asked ON charges (request_hash) WHERE NOT settled;
+CREATE INDEX IF NOT EXISTS reserved ON charges (version) WHERE NOT settled;
 CREATE TABLE IF NOT EXISTS totals (
     version TEXT NOT NULL, settled INTEGER NOT NULL, calls INTEGER NOT NULL,
     tokens_in INTEGER NOT NULL, tokens_out INTEGER NOT NULL, picodollars INTEGER NOT NULL,
@@ -124,10 +125,19 @@ class Reservation:
 
 @dataclass(frozen=True)
 class NoRoom:
-    """A call that does not fit the budget, and what is spent and reserved already."""
+    """A call that does not fit the budget.
+
+    Attributes:
+        settled: what is spent.
+        under_way: the most that calls cost that are being made.
+        abandoned: the most that calls cost whose processes died.
+        may_come: whether there can be room when those calls are settled that are being made.
+    """
 
     settled: Charge
-    reserved: Charge
+    under_way: Charge
+    abandoned: Charge
+    may_come: bool
 
 
 @dataclass(frozen=True)
@@ -191,7 +201,7 @@ class Records:
                     return Elsewhere(caller)
             books = _books(connection, version)
             if not caps.room_for(books.settled.plus(books.reserved), worst):
-                return NoRoom(books.settled, books.reserved)
+                return self._no_room(connection, version, books, worst, caps)
             row = (version, self._mark.name, *cause, 0, *worst, "")
             cursor = connection.execute(f"INSERT INTO charges VALUES (NULL{', ?' * len(row)})", row)
             assert cursor.lastrowid is not None
@@ -288,6 +298,21 @@ class Records:
         self._commit.close()
         self._reading.close()
         self._mark.release()
+
+    def _no_room(
+        self, connection: sqlite3.Connection, version: str, books: Books, worst: Charge, caps: Caps
+    ) -> NoRoom:
+        abandoned = NOTHING
+        for caller, *reserved in connection.execute(
+            "SELECT caller, sum(tokens_in), sum(tokens_out), sum(picodollars) FROM charges "
+            "WHERE version = ? AND NOT settled GROUP BY caller",
+            (version,),
+        ).fetchall():
+            if not at_work(self._marks, caller):
+                abandoned = abandoned.plus(Charge(*reserved))
+        under_way = books.reserved.plus(abandoned, -1)
+        may_come = under_way.tokens > 0 and caps.room_for(books.settled.plus(abandoned), worst)
+        return NoRoom(books.settled, under_way, abandoned, may_come)
 
     async def _write(self, work: Callable[[sqlite3.Connection], T]) -> T:
         try:

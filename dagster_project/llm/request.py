@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from dagster_project.identity import canonical_json, digest
@@ -28,12 +29,17 @@ class Request:
     body: Mapping[str, Any]
     hash: str
 
-    @property
+    @cached_property
     def prompt(self) -> str:
         """The text that is to be continued, or the messages as JSON."""
         if self.path == COMPLETION:
             return self.body["prompt"]
         return canonical_json(self.body["messages"])
+
+    @property
+    def tokens(self) -> int:
+        """How many tokens it takes, in and out, roughly."""
+        return len(self.prompt) // 4 + self.body["max_tokens"]
 
     @property
     def sampling(self) -> str:

@@ -48,7 +48,10 @@ async def answered(
 
     Raises:
         CallFailed: when there is no usable answer.
+        ModelRefused: when the schema is none.
     """
+    if question.json_schema is not None:
+        _validator(canonical_json(question.json_schema))
     calls: list[ModelCall] = []
     while True:
         calls.append(await call(question))

@@ -8,6 +8,7 @@ import dagster as dg
 import duckdb
 
 from dagster_project.engine.plan import Plan
+from dagster_project.orchestration.arena_metadata import arena_metadata
 from dagster_project.orchestration.flow_picture import (
     FlowStep,
     RuleRows,
@@ -75,6 +76,7 @@ def materialization_metadata(store: Store, plan: Plan, outcome: Outcome) -> dict
             "build_id": manifest.build_id,
             "content_id": manifest.content_id,
             **synthesis_metadata(connection),
+            **arena_metadata(connection),
         }
     before = _input_lengths(store, manifest.inputs)
     metadata["row_length_before_and_after"] = dg.MetadataValue.md(

@@ -30,9 +30,13 @@ class Running:
         self.store = Store(workspace.store)
         self.planned = plan_workspace(workspace)
 
-    def all_names(self) -> list[VersionName]:
-        """Every usable version."""
-        return list(self.planned.versions)
+    def all_names(self, *, on_request: bool = False) -> list[VersionName]:
+        """Every usable version; those that are built only on request, where they are asked for."""
+        return [
+            name
+            for name, version in self.planned.versions.items()
+            if on_request or not version.plan.declared.recipe.on_request
+        ]
 
     def problems(self) -> dict[str, list[Problem]]:
         """What is wrong with the versions that cannot be used."""

@@ -1,4 +1,4 @@
-"""What a materialization shows of rows that were made: how many, from how many candidates, at what cost."""
+"""What a materialization shows of rows that were made: from how many candidates, at what cost."""
 
 from typing import Any
 
@@ -49,9 +49,7 @@ def synthesis_metadata(connection: duckdb.DuckDBPyConnection) -> dict[str, Any]:
     Args:
         connection: in which the snapshot's tables have their own names.
     """
-    found = connection.execute(NUMBERS).fetchone()
-    assert found is not None
-    generated, rows, deepest, tokens, dollars = found
+    ((generated, rows, deepest, tokens, dollars),) = connection.execute(NUMBERS).fetchall()
     shown: dict[str, Any] = {}
     made = records(connection, MADE)
     if made:

@@ -16,8 +16,8 @@ def records(connection: duckdb.DuckDBPyConnection, query: str) -> list[dict[str,
 
 def one(connection: duckdb.DuckDBPyConnection, query: str) -> Any:
     """The first value of a query; 0 where it has no row."""
-    found = connection.execute(query).fetchone()
-    return found[0] if found else 0
+    found = connection.execute(query).fetchall()
+    return found[0][0] if found else 0
 
 
 def table(rows: Sequence[dict[str, Any]]) -> dg.MetadataValue | None:

@@ -22,6 +22,7 @@ from dagster_project.quality.generated_rows import (
     SyntheticShare,
     TeacherLicence,
 )
+from dagster_project.quality.no_regression import NoRegression
 from dagster_project.quality.pipeline_expectations import Drift, QuarantinedShare, RemovedShare
 from dagster_project.quality.row_expectations import ChatStructure, DuplicateShare, Sql
 from dagster_project.quality.source_loss import SourceLoss
@@ -45,6 +46,7 @@ IN_SQL: dict[str, type[SqlExpectation]] = {
     "slice_drift": SliceDrift,
     "diversity": Diversity,
     "budget_kept": BudgetKept,
+    "no_regression": NoRegression,
     **IN_DUCKDB_SQL,
 }
 """Expectations that Seedbed measures itself. All others are Great Expectations'."""

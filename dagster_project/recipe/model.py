@@ -439,6 +439,11 @@ class Recipe(Declared):
         default_factory=dict, description="Models that steps may ask, by name."
     )
     budget: Budget | None = Field(default=None, description="What it may spend.")
+    on_request: bool = Field(
+        default=False,
+        description="Whether it is built only when it is named, not with all others: what asks models "
+        "or takes long.",
+    )
     schedule: str | None = Field(default=None, description="A cron line, UTC.")
     automation: Literal["eager", "on_missing"] | None = Field(
         default=None,

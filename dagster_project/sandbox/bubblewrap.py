@@ -21,7 +21,7 @@ FOLDER = "/program"
 FOLDER_MB = 64
 """Size of the program's folder, and of the largest file, in MiB."""
 
-OPEN_FILES = 128
+OPEN_FILES = 64
 DEVICES = (Path("/dev/null"), Path("/dev/urandom"))
 NOBODIES = 1 << 30
 """Where the users begin that nobody is. Root starts each program as one of them, because nothing
@@ -163,7 +163,13 @@ def _limited(tools: _Tools, program: Program) -> Iterator[str]:
     }
     if tools.setpriv:
         user = NOBODIES + threading.get_native_id()  # no other sandbox has it at this time
-        yield from (str(tools.setpriv), f"--reuid={user}", f"--regid={user}", "--clear-groups", "--")
+        yield from (
+            str(tools.setpriv),
+            f"--reuid={user}",
+            f"--regid={user}",
+            "--clear-groups",
+            "--",
+        )
     yield str(tools.prlimit)
     yield from (f"--{name}={most}" for name, most in limits.items())
     yield "--"

@@ -125,8 +125,10 @@ class _Watch:
                     if memory_used(self.init, FOLDER) > self.program.memory_mb << 20:
                         self._end("memory")
             self._end()
-            select.select([self._sandbox], [], [])
             selector.unregister(self._bubblewrap)
+            gone = select.poll()
+            gone.register(self._sandbox)
+            gone.poll()
             for key in selector.get_map().values():
                 while self._read(key.fd, key.data):
                     pass

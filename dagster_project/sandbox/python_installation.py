@@ -21,10 +21,8 @@ def readable() -> tuple[Path, ...]:
     prefix = Path(sys.base_prefix).resolve()
     multiarch = Path("/usr/lib") / (sysconfig.get_config_var("MULTIARCH") or "")
     libraries = [multiarch if multiarch.is_dir() else Path("/usr/lib"), Path("/usr/lib64")]
-    if prefix == Path("/usr"):
-        own = [_standard_library()]
-    else:
-        own = [prefix / "lib", prefix / sys.platlibdir]
+    apart = [prefix / "lib", prefix / sys.platlibdir]
+    own = [_standard_library()] if prefix == Path("/usr") else apart
     top = [path for path in (Path("/lib"), Path("/lib64")) if not path.is_symlink()]
     wanted = [interpreter(), *libraries, *top, *own, Path("/etc/ld.so.cache")]
     there = dict.fromkeys(path for path in wanted if path.exists())

@@ -57,9 +57,11 @@ async def run(program: Program) -> Outcome:
     """Run a program where it can do no harm.
 
     It sees Python and its standard library, its own folder, `/dev/null` and `/dev/urandom`, and nothing
-    else of this machine: no network, no other process, no `/proc`, no home. The limits on its
-    processes' memory are those of `Program`, one by one; what all of them and its folder take together
-    is looked at twenty times a second.
+    else of this machine: no network, no other process, no `/proc`, no home.
+
+    `memory_mb` bounds the address space of each process at all times. What all of them and the folder
+    take together is looked at twenty times a second; between two looks it may be as much as
+    `processes` times that. Buffers of pipes and sockets, some MiB for each process, are not counted.
 
     Args:
         program: what to run, and how much it may take.

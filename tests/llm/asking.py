@@ -20,9 +20,7 @@ ENOUGH = Budget(dollars=1000)
 
 def model(url: str, **declared: Any) -> Model:
     """The model of a fault server, which costs something."""
-    return Model(
-        **{"model": "m", "base_url": url, "prices": PRICES, "concurrent": 32, **declared}
-    )
+    return Model(**{"model": "m", "base_url": url, "prices": PRICES, "concurrent": 32, **declared})
 
 
 def chat(text: str, **asked: Any) -> Question:

@@ -1,7 +1,7 @@
 """An endpoint that fails in every way that endpoints fail in, and keeps true accounts of what it did.
 
-It speaks HTTP/1.1 on a port of this machine, in a thread. What it does with a request is told by a script:
-a function of the request and of how often it was seen.
+It speaks HTTP/1.1 on a port of this machine, in a thread. What it does with a request is told by a
+script: a function of the request and of how often it was seen.
 """
 
 from __future__ import annotations
@@ -126,9 +126,7 @@ class FaultServer:
         self._loop.run_until_complete(asyncio.sleep(0))
         self._loop.close()
 
-    async def _connection(
-        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
-    ) -> None:
+    async def _connection(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             while await self._request(reader, writer):
                 pass
@@ -174,9 +172,7 @@ class FaultServer:
         most = body.get("max_tokens") or body.get("max_completion_tokens") or 0
         counts = tokens(read), min(tokens(written), most)
         billed = fault.status == 200 if fault.billed is None else fault.billed
-        self.served.append(
-            Served(path, body, key, headers, fault, *(counts if billed else (0, 0)))
-        )
+        self.served.append(Served(path, body, key, headers, fault, *(counts if billed else (0, 0))))
         if fault.body is not None:
             return fault.body
         if fault.status != 200:

@@ -23,10 +23,14 @@ DEBIAN = Path("/usr/bin/python3")
 
 
 def test_files_inputs_and_arguments(sandboxed) -> None:
-    code = "import sys; from pathlib import Path\nprint(Path('a/b.txt').read_text(), sys.stdin.read())"
+    code = (
+        "import sys; from pathlib import Path\nprint(Path('a/b.txt').read_text(), sys.stdin.read())"
+    )
     outcome = sandboxed(code, files={"a/b.txt": "é\0", "c": ""}, stdin="zß")
     assert outcome.stdout == "é\0 zß\n"
-    program = Program({"main.py": "import sys; sys.exit(int(sys.argv[1]))"}, ("python", "main.py", "7"))
+    program = Program(
+        {"main.py": "import sys; sys.exit(int(sys.argv[1]))"}, ("python", "main.py", "7")
+    )
     assert asyncio.run(run(program)).exit_code == 7
 
 
@@ -123,7 +127,12 @@ def test_without_bubblewrap_nothing_runs(monkeypatch, tmp_path, anew) -> None:
 
 
 @pytest.mark.parametrize(
-    "script", ["exit 1", "echo 'bwrap: No permissions' >&2; exit 1", 'while [ "$1" != -- ]; do shift; done; exec "$@"']
+    "script",
+    [
+        "exit 1",
+        "echo 'bwrap: No permissions' >&2; exit 1",
+        'while [ "$1" != -- ]; do shift; done; exec "$@"',
+    ],
 )
 def test_bubblewrap_that_does_not_isolate(script: str, monkeypatch, tmp_path, anew) -> None:
     fake = tmp_path / "bwrap"
@@ -156,18 +165,30 @@ from dagster_project.sandbox.run import run
 def out(code, **limits):
     return asyncio.run(run(Program({{}}, ("python", "-s", "-S", "-P", "-c", code), **limits)))
 print(out("import os, ssl, sqlite3; print(os.getuid(), os.path.exists('/etc/passwd'))").stdout)
-print(out("import os, time\\ntry:\\n  while 1: os.fork()\\nexcept OSError: os.write(1, b'x'); time.sleep(9)",
-    seconds=0.5, processes=6))
-print(out("import os\\nfor i in range(4):\\n  if os.fork() == 0: break\\nx = bytearray(os.urandom(90 << 20))\\n"
-    "import time; time.sleep(5)", memory_mb=160).ended_by)
+fork = "import os, time\\ntry:\\n  while 1: os.fork()\\nexcept OSError: os.write(1, b'x'); time.sleep(9)"
+print(out(fork, seconds=0.5, processes=6))
+fill = "import os, time\\nfor i in range(4):\\n  if os.fork() == 0: break\\n"
+print(out(fill + "x = bytearray(os.urandom(90 << 20)); time.sleep(5)", memory_mb=160).ended_by)
 """
-    command = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", str(DEBIAN), "-c", code]
-    done = subprocess.run(command, capture_output=True, text=True, cwd="/", env={"PATH": "/usr/bin"})
+    command = [
+        "setpriv",
+        "--reuid=65534",
+        "--regid=65534",
+        "--clear-groups",
+        str(DEBIAN),
+        "-c",
+        code,
+    ]
+    done = subprocess.run(
+        command, check=False, capture_output=True, text=True, cwd="/", env={"PATH": "/usr/bin"}
+    )
     if "ModuleNotFoundError" in done.stderr or "Permission" in done.stderr:
         pytest.skip(done.stderr.splitlines()[-1])
     lines = done.stdout.splitlines()
     assert lines[0] == "1000 False", done.stderr
-    assert "ended_by='seconds'" in lines[2] and 1 <= lines[2].count("x") - lines[2].count("exit") <= 6
+    assert (
+        "ended_by='seconds'" in lines[2] and 1 <= lines[2].count("x") - lines[2].count("exit") <= 6
+    )
     assert lines[3] == "memory"
 
 

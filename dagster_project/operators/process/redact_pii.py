@@ -31,9 +31,8 @@ class RedactPii(_Redacts):
       0, if written in groups; any number of 7 to 14 digits that is named as a telephone's.
 
     Values that match `allow` stay. So do lookalikes: dates, versions, sums of money, decimals,
-    identifiers, and code such as `a @ b`. Names of persons are not
-    looked for, which takes a model (`redact_names`), nor are postal addresses and spelled-out
-    addresses (`ann at example dot com`).
+    identifiers, and code such as `a @ b`. Postal addresses and spelled-out ones (`ann at example dot
+    com`) are not looked for; names of persons are by `redact_names`.
 
     Adds an annotation for each kind, `pii_secret`, `pii_email` and so on: how many values were
     replaced in the row. A null holds none. The values themselves are in no annotation and no error.

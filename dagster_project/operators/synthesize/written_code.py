@@ -17,9 +17,10 @@ MOST_CHARACTERS = 200_000
 
 FENCED = re.compile(
     r"(?ms)^[ \t]*(?P<fence>`{3,}|~{3,})[ \t]*(?P<language>[^\s`]*)[^\n`]*\n"
+    r"(?:[ \t]*(?P=fence)[ \t]*[A-Za-z][^\n`]*\n)*"
     r"(?P<code>.*?)(?:^[ \t]*(?P=fence)[`~]*[ \t]*$|\Z)"
 )
-"""A fenced block; one that is never closed runs to the end."""
+"""A fenced block; one that is never closed runs to the end. Small models open some twice."""
 
 NAMES = {
     "python": {"python", "py", "python3", ""},

@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from dagster_project.operators.calls import Calls, Outcome, Program
+from dagster_project.operators.verify.in_sandbox import examiner
 
-PROGRAMS = Path(__file__).with_name("in_sandbox")
-COMMAND = ("python", "-s", "-S", "-P", "examiner.py")
+PROGRAMS = Path(examiner.__file__).parent
+FOLDER = examiner.__name__.rpartition(".")[0].replace(".", "/")
+COMMAND = ("python", "-s", "-S", "-P", f"{FOLDER}/examiner.py")
 
 STARTING_SECONDS = 3.0
 """What the sandbox has beyond the time for the code, to start and to report."""
@@ -138,4 +140,4 @@ def _report(outcome: Outcome) -> dict[str, Any] | None:
 @cache
 def _programs() -> dict[str, str]:
     files = sorted(PROGRAMS.glob("*.py"))
-    return {path.name: path.read_text("utf-8") for path in files if path.stem != "__init__"}
+    return {f"{FOLDER}/{path.name}": path.read_text("utf-8") for path in files}

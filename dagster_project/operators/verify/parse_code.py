@@ -10,7 +10,7 @@ import polars as pl
 from pydantic import Field
 
 from dagster_project.operators.base import RowOperator, Rule
-from dagster_project.operators.process.column_kinds import require_text
+from dagster_project.operators.process.column_kinds import require_new, require_text
 from dagster_project.operators.process.markdown_code import FENCED
 
 PYTHON = r"\A[ \t]*(?:```+|~~~+)[ \t]*(?i:python3?|py3?|pycon)?[ \t]*\r?\n"
@@ -40,7 +40,7 @@ class ParseCode(RowOperator):
         - parse_code: {column: answer, fenced: all, into: code}
 
     Raises:
-        OperatorMisuse: when the column does not hold text.
+        OperatorMisuse: when the column does not hold text, or there is a column `into` already.
     """
 
     column: str = Field(default="code", description="A column of code, or of Markdown with code.")
@@ -62,6 +62,8 @@ class ParseCode(RowOperator):
 
     def annotations(self, schema: pl.Schema) -> Mapping[str, pl.Expr]:
         require_text(self, schema, self.column)
+        if self.into not in (None, self.column):
+            require_new(self, schema, self.into, "into")
         parsed = self._code().map_batches(self._parsed, return_dtype=PARSED, is_elementwise=True)
         return {
             f"{self.prefix}syntax_error_line": parsed.struct.field("line"),

@@ -26,12 +26,12 @@ class RunDoctests(_CodeExaminer):
 
     | annotation | is |
     |---|---|
-    | `doctests_run`, `doctests_failed` | examples, and those that do not print or raise what they should |
+    | `doctests_run`, `doctests_failed` | examples, and those that do not print what they should |
     | `doctests_trusting` | examples that only the code's own process could judge |
     | `doctests_end` | `finished`, or what ended it: `not_python`, `code_raised`, `seconds`, `memory`, \
 `output`, `died`, `nonsense`, `killed` |
     | `doctests_output` | the first 40 examples that failed, and what came of them |
-    | `doctests_seconds` | how long it took, with 0.05 s or so for the sandbox; it differs from run to run |
+    | `doctests_seconds` | how long it took, about 0.05 s of it for the sandbox; differs by run |
 
     Rules: `not_finished`, `no_doctests`, `trusts_code` (where `trust_code` is false), then
     `doctest_failed`; with `expect: fail`, `doctests_passed` instead.

@@ -21,6 +21,7 @@ class RunTests(_CodeExaminer):
     or `check(candidate)` as in HumanEval, which is called with the function that the column
     `entry_point` names, if the tests do not call it. They run in a sandbox: no network, no files but
     its own, only Python and its standard library (no pytest), limited time, memory and processes.
+    Classes of `unittest` are not run.
     Measured:
 
     | annotation | is |
@@ -30,7 +31,7 @@ class RunTests(_CodeExaminer):
     | `tests_end` | `finished`, or what ended it: `not_python`, `code_raised`, `seconds`, `memory`, \
 `output`, `died`, `nonsense`, `killed` |
     | `tests_output` | the first 40 tests that failed, and what came of them |
-    | `tests_seconds` | how long it took, with 0.05 s or so for the sandbox; it differs from run to run |
+    | `tests_seconds` | how long it took, about 0.05 s of it for the sandbox; differs by run |
 
     Rules: `not_finished`, `no_tests`, `trusts_code` (where `trust_code` is false), then
     `test_failed`; with `expect: fail`, `tests_passed` instead.
@@ -54,7 +55,9 @@ class RunTests(_CodeExaminer):
 
     named: ClassVar[str] = "test"
 
-    tests: str = Field(default="tests", description="The column of tests: texts, or lists of texts.")
+    tests: str = Field(
+        default="tests", description="The column of tests: texts, or lists of texts."
+    )
     entry_point: str | None = Field(
         default=None, description="The column that names the function to check; default: none."
     )

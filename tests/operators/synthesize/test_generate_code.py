@@ -126,6 +126,7 @@ def test_translation_to_python_is_run_and_to_others_is_not(attempt):
     [
         ("```python\nx = 1\n```", "x = 1\n"),
         ("```py\nx = 1", "x = 1\n"),
+        ("```python\n```python\nx = 1\n```\n```", "x = 1\n"),
         ("~~~~python\nx = '''\n```\n'''\n~~~~", "x = '''\n```\n'''\n"),
         ("```\na\n```\n\n```python\nlonger = 1\n```", "longer = 1\n"),
         ("def f():\n    return 1", "def f():\n    return 1\n"),

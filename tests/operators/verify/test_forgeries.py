@@ -50,7 +50,7 @@ def f(x):
     return 5
 """,
     "replacing what tells its answers": """
-import json, subject
+import json
 json.dumps = lambda answer: '{"token": "%s", "value": true, "true": true, "printed": "True\\\\n"}' % (
     answer["token"])
 def f(x): return 5
@@ -71,10 +71,19 @@ def f(x): return 5
 """,
     "poisoning modules": """
 import sys
-for name in ("doctest", "assertions", "test_statements", "doctests", "questioning", "ast", "operator"):
-    sys.modules[name] = None
-for name in ("doctests", "assertions", "test_statements", "examiner", "questioning", "verdicts"):
-    open(name + ".py", "w").write("raise SystemExit(0)")
+import os
+for name in [*sys.modules]:
+    if name != "os":
+        sys.modules[name] = None
+claim = "import os; os.write(1, b'{\\\"end\\\": \\\"finished\\\", \\\"run\\\": 1}'); os._exit(0)"
+for folder, _, names in os.walk("."):
+    for name in (*names, "traceback.py", "pickle.py", "difflib.py", "tokenize.py"):
+        try:
+            path = os.path.join(folder, name)
+            os.path.exists(path) and os.remove(path)
+            open(path, "w").write(claim)
+        except OSError:
+            pass
 def f(x): return 5
 """,
     "equal to everything": """
@@ -181,7 +190,8 @@ def f(x): return 5
 """,
     "waiting": "def f(x):\n    while True: pass",
     "an endless answer": "def f(x):\n    return [0] * 10_000_000",
-    "a deep answer": "def f(x):\n    made = []\n    for _ in range(90_000): made = [made]\n    return made",
+    "a deep answer": "def f(x):\n    made = 4\n"
+    "    for _ in range(90_000): made = [made]\n    return made",
     "a number without end": "def f(x):\n    return 10 ** 100_000",
     "nonsense in an answer": """
 import json

@@ -12,8 +12,8 @@ import math
 import operator
 from collections.abc import Callable
 
-from plain_values import read  # pyright: ignore
-from questioning import Lost, Questioning  # pyright: ignore
+from dagster_project.operators.verify.in_sandbox.plain_values import read
+from dagster_project.operators.verify.in_sandbox.questioning import Lost, Questioning
 
 TYPE_CHECKING = False  # `typing` takes longer to load than most tests to run
 if TYPE_CHECKING:
@@ -182,11 +182,12 @@ class Assertion:
         assert function is not None
         if any(keyword.arg is None for keyword in node.keywords):
             raise Unknown
-        named = [keyword.arg for keyword in node.keywords]
+        named = [str(keyword.arg) for keyword in node.keywords]
         count = len(node.args)
 
         def call(*values: Any) -> Any:
-            return function(*values[:count], **dict(zip(named, values[count:], strict=True)))
+            options = zip(named, values[count:], strict=True)
+            return function(*values[:count], **dict(options))
 
         return self._applied(call, *node.args, *(keyword.value for keyword in node.keywords))
 
@@ -217,7 +218,7 @@ class Assertion:
         """The function of Python's own that an expression names."""
         if isinstance(node, ast.Name) and node.id not in self.defined:
             return FUNCTIONS.get(node.id)
-        if isinstance(node, ast.Attribute) and _root(node) == "math" and node.attr == "isclose":
+        if ast.unparse(node) == "math.isclose" and "math" not in self.defined:
             return math.isclose
         return None
 

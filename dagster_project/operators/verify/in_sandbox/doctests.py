@@ -6,9 +6,9 @@ import ast
 import doctest
 from collections.abc import Iterator
 
-from assertions import Assertion, Raised, raised_in  # pyright: ignore
-from questioning import Questioning  # pyright: ignore
-from verdicts import ERROR, FAILED, PASSED, Verdict  # pyright: ignore
+from dagster_project.operators.verify.in_sandbox.assertions import Assertion, Raised, raised_in
+from dagster_project.operators.verify.in_sandbox.questioning import Questioning
+from dagster_project.operators.verify.in_sandbox.verdicts import ERROR, FAILED, PASSED, Verdict
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,9 +18,7 @@ PARSER = doctest.DocTestParser()
 CHECKER = doctest.OutputChecker()
 
 
-def prepared(
-    job: dict[str, Any], docstrings: dict[str, str]
-) -> tuple[dict[str, str], list[str]]:
+def prepared(job: dict[str, Any], docstrings: dict[str, str]) -> tuple[dict[str, str], list[str]]:
     """What `examined` needs of a job."""
     beside = job["doctests"]
     return docstrings if beside is None else {"doctests": beside}, job["flags"]

@@ -1,7 +1,6 @@
 """The code that is examined: its docstrings, its names, and the code without what tests expect."""
 
 from __future__ import annotations
-
 import __future__
 
 import ast
@@ -14,7 +13,7 @@ FUTURE = sum({getattr(__future__, name).compiler_flag for name in __future__.all
 
 def docstrings(tree: ast.Module) -> dict[str, str]:
     """Docstrings of the module and of its classes, functions and methods, by name."""
-    return {name: constant.value for name, constant in _docstrings(tree, "module")}
+    return {name: str(constant.value) for name, constant in _docstrings(tree, "module")}
 
 
 def compiled(tree: ast.Module) -> CodeType:

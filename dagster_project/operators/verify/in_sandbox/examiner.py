@@ -26,7 +26,7 @@ MOST_TOLD, MOST_CHARACTERS = 40, 400
 
 def main() -> None:
     sys.path.insert(0, FOLDER)
-    import subject  # pyright: ignore
+    from dagster_project.operators.verify.in_sandbox import subject
 
     requests, answers = _start(subject.serve)
     job = json.loads(sys.stdin.read())
@@ -43,15 +43,15 @@ def report(job: dict[str, Any], requests: int, answers: int) -> dict[str, Any]:
             docstrings) and `flags`, or `tests` and `entry_point`.
         requests, answers: pipes to the subject and from it.
     """
-    import examined_code  # pyright: ignore
-    from assertions import raised_in  # pyright: ignore
-    from questioning import Lost, Questioning  # pyright: ignore
+    from dagster_project.operators.verify.in_sandbox import examined_code
+    from dagster_project.operators.verify.in_sandbox.assertions import raised_in
+    from dagster_project.operators.verify.in_sandbox.questioning import Lost, Questioning
 
     if "tests" in job:
-        import test_statements as kind  # pyright: ignore
+        from dagster_project.operators.verify.in_sandbox import statements as kind
     else:
         _stand_ins()
-        import doctests as kind  # pyright: ignore
+        from dagster_project.operators.verify.in_sandbox import doctests as kind
     sys.path.remove(FOLDER)  # from here on, the subject may write there
 
     totals = {"run": 0, "failed": 0, "trusting": 0, "told": []}
@@ -59,7 +59,7 @@ def report(job: dict[str, Any], requests: int, answers: int) -> dict[str, Any]:
         tree = ast.parse(job["code"], "<code>")
         names, docstrings = examined_code.bound_names(tree), examined_code.docstrings(tree)
         code = examined_code.compiled(tree)
-        tests = kind.prepared(job, docstrings)
+        tests: Any = kind.prepared(job, docstrings)
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         return totals | {"end": "not_python", "why": _cut(f"{type(error).__name__}: {error}")}
     questioning = Questioning(requests, answers, job["seconds"])
@@ -68,7 +68,8 @@ def report(job: dict[str, Any], requests: int, answers: int) -> dict[str, Any]:
         raised = raised_in(questioning.ask("run", code))
         if raised is not None:
             return totals | {"end": "code_raised", "why": _cut(raised.text)}
-        _count(kind.examined(questioning, *tests, names), totals)
+        examined: Any = kind.examined
+        _count(examined(questioning, *tests, names), totals)
     except Lost as lost:
         return totals | {"end": lost.end, "why": ""}
     return totals | {"end": "finished", "why": ""}

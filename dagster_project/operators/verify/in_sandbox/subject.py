@@ -10,7 +10,7 @@ import os
 import sys
 import types
 
-from plain_values import NotPlain, written  # pyright: ignore
+from dagster_project.operators.verify.in_sandbox.plain_values import NotPlain, written
 
 TYPE_CHECKING = False  # `typing` takes longer to load than most tests to run
 if TYPE_CHECKING:

@@ -10,10 +10,15 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from assertions import Assertion, Raised, raised_in, shown  # pyright: ignore
-from examined_code import bound_names  # pyright: ignore
-from questioning import Questioning  # pyright: ignore
-from verdicts import ERROR, FAILED, PASSED, Verdict  # pyright: ignore
+from dagster_project.operators.verify.in_sandbox.assertions import (
+    Assertion,
+    Raised,
+    raised_in,
+    shown,
+)
+from dagster_project.operators.verify.in_sandbox.examined_code import bound_names
+from dagster_project.operators.verify.in_sandbox.questioning import Questioning
+from dagster_project.operators.verify.in_sandbox.verdicts import ERROR, FAILED, PASSED, Verdict
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -107,7 +112,9 @@ class _Examiner:
             self.defined |= {parameter.arg for parameter in function.args.args}
             self.questioning.ask("fresh")
             for parameter, argument in zip(function.args.args, call.args, strict=True):
-                yield from self._set_up(ast.Assign([ast.Name(parameter.arg, ast.Store())], argument))
+                yield from self._set_up(
+                    ast.Assign([ast.Name(parameter.arg, ast.Store())], argument)
+                )
             for statement in function.body:
                 yield from self.statement(statement)
             self.questioning.ask("module")
