@@ -1,4 +1,4 @@
-"""Trains the fixed models on each contestant's rows, at equal budgets, and scores them on held-out rows."""
+"""Trains the fixed models on each contestant's rows, at equal budgets, and scores them."""
 
 from __future__ import annotations
 
@@ -30,8 +30,9 @@ RESULTS = pl.Schema(
         "score": pl.Float64,
     }
 )
-"""One score of one contestant: which rows it was (`drawn`: all, random or longest), how much (`budget`: all,
-rows or tokens, and the `amount`), the draw's seed, what that came to, the model, the held-out row."""
+"""One score of one contestant: which rows it was (`drawn`: all, random or longest), how much
+(`budget`: all, rows or tokens, and the `amount`), the draw's seed, what that came to, the model, the
+held-out row."""
 
 
 @dataclass(frozen=True)

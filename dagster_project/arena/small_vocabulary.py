@@ -1,14 +1,15 @@
 """A fixed vocabulary of 4,096 tokens, for models that are fitted on little text.
 
-It is the beginning of `cl100k` (OpenAI), which ships with quicktok: byte-pair encoding merges in the order
-of token numbers, so its first tokens are a vocabulary of their own, and a token of the whole one is cut
-into theirs by its bytes alone, whatever stands around it.
+It is the beginning of `cl100k` (OpenAI), which ships with quicktok: byte-pair encoding merges in the
+order of token numbers, so its first tokens are a vocabulary of their own, and a token of the whole one
+is cut into theirs by its bytes alone, whatever stands around it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cache
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -57,7 +58,7 @@ def _pieces(token: int) -> tuple[int, ...]:
     ranks = _ranks()
     parts = [bytes([byte]) for byte in _encoding().decode_single_token_bytes(token)]
     while len(parts) > 1:
-        merges = [ranks.get(a + b, SIZE) for a, b in zip(parts, parts[1:], strict=False)]
+        merges = [ranks.get(a + b, SIZE) for a, b in pairwise(parts)]
         least = min(merges)
         if least == SIZE:
             break

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from dagster_project.cli.console import console, print_json, print_table
 from dagster_project.errors import SeedbedError
 from dagster_project.workspace import VersionName, Workspace
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from dagster_project.arena.learning_curve import Gain, NoCurve
 
 
 def add_to(app: typer.Typer) -> None:
@@ -21,10 +26,16 @@ def leaderboard(
     against: Annotated[
         str, typer.Option(help="The contestant that others are compared with.")
     ] = "random of pool",
+    more: Annotated[
+        int, typer.Option(help="Tell what so many more rows of each contestant would buy.", min=0)
+    ] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Who stands where in an arena: scores at equal budgets, with paired differences."""
+    from dataclasses import asdict
+
     from dagster_project.arena.contest import RESULTS
+    from dagster_project.arena.learning_curve import NoCurve
     from dagster_project.arena.standing import standing
     from dagster_project.recipe.problems import no_such
     from dagster_project.warehouse.connect import connect
@@ -40,7 +51,8 @@ def leaderboard(
         raise SeedbedError(no_such("contestant", against, known))
     found = standing(rows, against)
     if as_json:
-        print_json(found.to_dicts())
+        gains = [asdict(each) for each in _gains(rows, more) if not isinstance(each, NoCurve)]
+        print_json({"standing": found.to_dicts(), "gains": gains})
         return
     for (model,), own in found.group_by("model", maintain_order=True):
         print_table(
@@ -62,7 +74,23 @@ def leaderboard(
             ],
             title=str(model),
         )
+    for each in _gains(rows, more):
+        console.print(f"[yellow]?[/] {each}" if isinstance(each, NoCurve) else str(each))
     console.print(
         "[dim]language_model: nats for each token of the answer, 0 at best; embedding_map: cosine of the "
         "told answer, 1 at best[/]"
     )
+
+
+def _gains(rows: pl.DataFrame, more: int) -> list[Gain | NoCurve]:
+    """What more rows of each contestant would buy, by each model, or why that cannot be told."""
+    from dagster_project.arena.learning_curve import NoCurve, gain
+
+    found: list[Gain | NoCurve] = []
+    drawn = rows.filter(rows["drawn"] == "random") if more else rows.clear()
+    for model, contestant in drawn.select("model", "contestant").unique(maintain_order=True).rows():
+        try:
+            found.append(gain(rows, model, contestant, more))
+        except NoCurve as error:
+            found.append(error)
+    return found

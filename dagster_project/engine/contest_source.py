@@ -64,11 +64,13 @@ class ContestReader:
         held_out = self._pairs("evaluation", asked.evaluation).unique(maintain_order=True)
         if held_out.is_empty():
             raise InputError(f"input {self.name}: the evaluation has no rows")
-        entries = [
-            Entry(name, self._fair(name, r, held_out)) for name, r in asked.contestants.items()
-        ]
+
+        def fair(name: str, rows: Rows) -> pl.DataFrame:
+            return without_held_out(self._pairs(name, rows), held_out)
+
+        entries = [Entry(name, fair(name, rows)) for name, rows in asked.contestants.items()]
         if asked.pool:
-            pool = self._fair("pool", asked.pool, held_out)
+            pool = fair("pool", asked.pool)
             entries += [Entry(f"{drawn} of pool", pool, drawn) for drawn in asked.pool.baselines]
         results = contest(
             entries,

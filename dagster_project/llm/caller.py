@@ -12,8 +12,8 @@ from functools import partial
 from dagster_project.llm.budget import Allowance
 from dagster_project.llm.money import dollars
 from dagster_project.llm.pace import back_off
-from dagster_project.llm.provider import CallBroken
-from dagster_project.llm.records import Books, Cause, Elsewhere, Records, books_of
+from dagster_project.llm.provider import Became, CallBroken
+from dagster_project.llm.records import Books, Cause, Elsewhere, Records, Reservation, books_of
 from dagster_project.llm.refusal import ModelRefused, NotRecorded
 from dagster_project.llm.request import Request, request
 from dagster_project.llm.response import Malformed, read
@@ -27,8 +27,8 @@ from dagster_project.workspace import VersionName
 
 GRACE = 5.0
 """Seconds that calls under way have to end when nobody waits for them any more."""
-LOOK_AGAIN = 0.2
-"""Seconds between looks at what another process is asking."""
+LOOK_AGAIN, LONGEST_LOOK = 0.2, 5.0
+"""Seconds between looks at what another process is asking, which grow from the first to the second."""
 
 
 @dataclass(frozen=True)
@@ -144,6 +144,7 @@ class Caller:
         return Spend(_spent(version), _spent(run), self._from_records)
 
     async def _model(self, name: str) -> ServedModel:
+        assert self._records is not None, "a caller is used with `async with`"
         if name not in self._served:
             if name not in self._models:
                 near = difflib.get_close_matches(name, self._models, n=1, cutoff=0)
@@ -151,7 +152,7 @@ class Caller:
                     f"there is no model {name!r} in the recipe's `models`"
                     + (f"; did you mean {near[0]!r}?" if near else ", which is empty")
                 )
-            served = ServedModel(name, self._models[name])
+            served = ServedModel(name, self._models[name], self._records)
             await asyncio.to_thread(lambda: served.identity)
             self._served.setdefault(name, served)
         return self._served[name]
@@ -185,13 +186,23 @@ class Caller:
 
     async def _pay(self, served: ServedModel, asked: Request, purpose: str) -> ModelCall:
         """Make a call, again if need be."""
-        failures = 0
+        failures = looks = 0
         while True:
             answered_before = served.pace.answered
             try:
                 made = await self._attempt(served, asked, purpose)
+                if isinstance(made, ModelCall):
+                    return made
+                looks += 1
+                await asyncio.sleep(min(LONGEST_LOOK, made * looks))
             except CallBroken as broken:
                 served.give_up(broken)
+                if broken.became == "open":
+                    raise CallFailed(
+                        "unavailable",
+                        f"model {served.name!r} ({served.served_by}): {broken}; run again to look for "
+                        "its answers",
+                    ) from None
                 others_fare_better = served.pace.answered > answered_before
                 if not (broken.too_much and others_fare_better):
                     failures += 1
@@ -202,18 +213,14 @@ class Caller:
                         f"{'try' if failures == 1 else 'tries'}: {broken}",
                     ) from None
                 await asyncio.sleep(back_off(max(1, failures)))
-            else:
-                if isinstance(made, ModelCall):
-                    return made
-                await asyncio.sleep(made)
 
     async def _attempt(
         self, served: ServedModel, asked: Request, purpose: str
     ) -> ModelCall | float:
         """Make a call once, or tell after how many seconds that is to be tried again."""
         assert self._allowance is not None
-        provider = await served.provider(self._budget)
-        async with served.pace.turn(asked.tokens) as began:
+        await served.open(self._budget)
+        async with served.turn(asked) as began:
             body = served.capabilities.form(asked)
             content = json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
             most = worst(asked, content, served.prices)
@@ -223,7 +230,7 @@ class Caller:
             if isinstance(place, ModelCall):
                 return place
             try:
-                reply = await provider.send(asked.path, content)
+                reply = await served.send(place, asked, body, content)
                 try:
                     response = read(reply.body, asked.path)
                 except Malformed as error:
@@ -231,17 +238,14 @@ class Caller:
             except CallBroken as broken:
                 if broken.too_much:
                     served.pace.ease(began, broken.pause)
-                if broken.became == "lost":
-                    await self._allowance.settle(place, most, f"outcome unknown: {broken}", None)
-                else:
-                    await self._allowance.release(place)
+                await self._end(place, broken.became, str(broken))
                 if served.capabilities.learn(broken, body):
                     return 0.0
                 raise
             except BaseException:
-                await self._allowance.settle(place, most, "outcome unknown: given up", None)
+                await self._end(place, served.became(place, asked), "given up")
                 raise
-            charge, doubt = charged(reply.body, response, asked, most, served.prices)
+            charge, doubt = charged(reply.body, response, asked, place.worst, served.prices)
             call = ModelCall(
                 request_hash=asked.hash,
                 purpose=purpose,
@@ -261,6 +265,14 @@ class Caller:
             if "logprobs" in asked.body and response.text and not response.logprobs:
                 served.capabilities.gives_no_logprobs()
             return call
+
+    async def _end(self, place: Reservation, became: Became, why: str) -> None:
+        """End the reservation of a call without an answer, if the call has ended."""
+        assert self._allowance is not None
+        if became == "lost":
+            await self._allowance.settle(place, place.worst, f"outcome unknown: {why}", None)
+        elif became != "open":
+            await self._allowance.release(place)
 
 
 def _spent(books: Books) -> Spent:

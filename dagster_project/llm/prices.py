@@ -21,14 +21,18 @@ def prices_of(model: Model) -> Prices | None:
 
     What the recipe says comes first. An embedded model, and one at an address of this machine, costs
     nothing. Of others, those are known that the table `prices.yaml` lists under this host by exactly
-    this name.
+    this name; in batches they cost the share of that which the table says.
     """
     if model.prices is not None:
         return model.prices
     if model.base_url is None or is_loopback(model.base_url):
         return FREE
-    known = _table().get((urlsplit(model.base_url).hostname or "").lower(), {})
-    return known.get(model.model or "")
+    listed = _table().get((urlsplit(model.base_url).hostname or "").lower(), {"models": {}})
+    price = listed["models"].get(model.model)
+    if price is None:
+        return None
+    share = listed.get("in_batches", 1) if model.batch else 1
+    return Prices(input=price["input"] * share, output=price["output"] * share)
 
 
 def is_loopback(base_url: str) -> bool:
@@ -43,12 +47,5 @@ def is_loopback(base_url: str) -> bool:
 
 
 @cache
-def _table() -> dict[str, dict[str, Prices]]:
-    table: dict[str, Any] = yaml.safe_load(TABLE.read_text("utf-8"))
-    return {
-        host: {
-            name: Prices(input=price["input"], output=price["output"])
-            for name, price in listed["models"].items()
-        }
-        for host, listed in table.items()
-    }
+def _table() -> dict[str, Any]:
+    return yaml.safe_load(TABLE.read_text("utf-8"))

@@ -21,15 +21,15 @@ LONGEST_MESSAGE = 500
 GATEWAY_TIMEOUTS = (504, 524)
 """Statuses with which a gateway says that it gave up waiting, not that nothing was done."""
 
-Became = Literal["unreached", "rejected", "lost"]
+Became = Literal["unreached", "rejected", "lost", "open"]
 
 
 class CallBroken(Exception):
     """A call without an answer.
 
     Args:
-        became: `unreached` (it was not sent), `rejected` (the endpoint said that it did not do it) or
-            `lost` (it may have been done, and billed).
+        became: `unreached` (it was not sent), `rejected` (the endpoint said that it did not do it),
+            `lost` (it may have been done, and billed) or `open` (it may still be done).
         message: what happened, without secrets.
         status: the HTTP status; 0 if there was none.
         parameter: what the endpoint objects to, as far as it says.
@@ -136,7 +136,21 @@ class Provider:
             raise CallBroken("lost", f"the connection broke: {self._said(error)}") from None
         if 200 <= status < 300:
             return status, headers, body
-        raise self._rejected(status, headers, body)
+        raise self._rejected(status, headers, body.decode("utf-8", "replace"))
+
+    def reply(self, body: Mapping[str, Any], seconds: float) -> Reply:
+        """A response that came in a file, as if it had come alone."""
+        text = json.dumps(body, ensure_ascii=True, separators=(",", ":"))
+        return Reply(body, without_key(text, self._key), seconds)
+
+    def rejected_line(self, line: Mapping[str, Any]) -> CallBroken:
+        """What a line of a batch's results says that holds no response."""
+        response = line.get("response")
+        said = response if isinstance(response, Mapping) else {"body": {"error": line.get("error")}}
+        status = said.get("status_code")
+        return self._rejected(
+            status if isinstance(status, int) else 500, {}, json.dumps(said.get("body"))
+        )
 
     async def close(self) -> None:
         """Close its connections."""
@@ -161,8 +175,8 @@ class Provider:
     def _said(self, error: BaseException) -> str:
         return without_key(str(error) or type(error).__name__, self._key)[:LONGEST_MESSAGE]
 
-    def _rejected(self, status: int, headers: Mapping[str, str], body: bytes) -> CallBroken:
-        text = body[:65_536].decode("utf-8", "replace")
+    def _rejected(self, status: int, headers: Mapping[str, str], body: str) -> CallBroken:
+        text = body[:65_536]
         error: Mapping[str, Any] = {}
         try:
             said = json.loads(text)

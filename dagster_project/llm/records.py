@@ -7,7 +7,7 @@ transaction, so that an answer that was paid for is never lost without its charg
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import NamedTuple, TypeVar
@@ -40,6 +40,11 @@ CREATE TABLE IF NOT EXISTS totals (
     version TEXT NOT NULL, settled INTEGER NOT NULL, calls INTEGER NOT NULL,
     tokens_in INTEGER NOT NULL, tokens_out INTEGER NOT NULL, picodollars INTEGER NOT NULL,
     PRIMARY KEY (version, settled)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS batches (key TEXT PRIMARY KEY, batch TEXT) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS batched (charge INTEGER PRIMARY KEY, batch TEXT NOT NULL);
+CREATE TRIGGER IF NOT EXISTS unbatched AFTER DELETE ON charges BEGIN
+    DELETE FROM batched WHERE charge = old.id;
+END;
 CREATE TRIGGER IF NOT EXISTS charged AFTER INSERT ON charges BEGIN
     INSERT INTO totals VALUES (new.version, new.settled, 1, new.tokens_in, new.tokens_out,
         new.picodollars)
@@ -117,10 +122,17 @@ class Caps:
 
 @dataclass(frozen=True)
 class Reservation:
-    """A place in the budget for one call."""
+    """A place in the budget for one call.
+
+    Attributes:
+        id: of its charge.
+        worst: the most that it can cost.
+        batch: the key of the batch that the call is in already, if it is.
+    """
 
     id: int
     worst: Charge
+    batch: str | None = None
 
 
 @dataclass(frozen=True)
@@ -186,7 +198,8 @@ class Records:
     async def reserve(
         self, version: str, cause: Cause, worst: Charge, caps: Caps
     ) -> Reservation | ModelCall | Elsewhere | NoRoom:
-        """Make room for a call, unless it was made meanwhile, is being made, or does not fit."""
+        """Make room for a call, unless it was made meanwhile, is being made, or does not fit. A call that
+        is in a batch of a dead process has its room already."""
 
         def work(connection: sqlite3.Connection) -> Reservation | ModelCall | Elsewhere | NoRoom:
             recorded = _recorded(connection, cause.request_hash)
@@ -199,6 +212,17 @@ class Records:
             for (caller,) in asking:
                 if at_work(self._marks, caller):
                     return Elsewhere(caller)
+            batched = connection.execute(
+                "SELECT id, tokens_in, tokens_out, picodollars, batched.batch FROM batched "
+                "JOIN charges ON id = charge WHERE request_hash = ? AND NOT settled",
+                (cause.request_hash,),
+            ).fetchone()
+            if batched is not None:
+                number, *reserved, key = batched
+                connection.execute(
+                    "UPDATE charges SET caller = ? WHERE id = ?", (self._mark.name, number)
+                )
+                return Reservation(number, Charge(*reserved), key)
             books = _books(connection, version)
             if not caps.room_for(books.settled.plus(books.reserved), worst):
                 return self._no_room(connection, version, books, worst, caps)
@@ -264,7 +288,7 @@ class Records:
         """Give up the reservations of a version that dead processes left, and tell what those were.
 
         What their calls cost, only the provider knows: until this is called, they count as spent at
-        their worst.
+        their worst. Those of calls in batches are kept: the next run finds the batches.
         """
 
         def work(connection: sqlite3.Connection) -> Books:
@@ -279,7 +303,8 @@ class Records:
             before = _books(connection, version)
             for caller in left:
                 connection.execute(
-                    "DELETE FROM charges WHERE version = ? AND caller = ? AND NOT settled",
+                    "DELETE FROM charges WHERE version = ? AND caller = ? AND NOT settled "
+                    "AND id NOT IN (SELECT charge FROM batched)",
                     (version, caller),
                 )
                 forget(self._marks, caller)
@@ -292,6 +317,35 @@ class Records:
             )
 
         return await self._write(work)
+
+    async def note_batch(self, key: str, charges: Mapping[str, int]) -> None:
+        """Record that a batch is about to be made.
+
+        Args:
+            key: that it will bear.
+            charges: the reservations of its calls, by request.
+        """
+
+        def work(connection: sqlite3.Connection) -> None:
+            connection.execute("INSERT INTO batches VALUES (?, NULL)", (key,))
+            connection.executemany(
+                "INSERT INTO batched VALUES (?, ?)", [(id_, key) for id_ in charges.values()]
+            )
+
+        await self._write(work)
+
+    async def name_batch(self, key: str, batch: str) -> None:
+        """Record what the provider calls a batch."""
+        await self._write(
+            lambda connection: connection.execute(
+                "UPDATE batches SET batch = ? WHERE key = ?", (batch, key)
+            )
+        )
+
+    def batch_of(self, key: str) -> str | None:
+        """What the provider calls a batch, as far as is known."""
+        row = self._reading.execute("SELECT batch FROM batches WHERE key = ?", (key,)).fetchone()
+        return None if row is None else row[0]
 
     def close(self) -> None:
         """Write what waits, and close the file."""

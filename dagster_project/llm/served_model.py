@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager, nullcontext
 from functools import cached_property
 from typing import Any
 
 from dagster_project.llm import embedded
+from dagster_project.llm.batch import Batches
 from dagster_project.llm.capabilities import Capabilities
 from dagster_project.llm.keys import key_of
 from dagster_project.llm.pace import Pace
 from dagster_project.llm.prices import prices_of
-from dagster_project.llm.provider import CallBroken, Provider
+from dagster_project.llm.provider import Became, CallBroken, Provider, Reply
+from dagster_project.llm.records import Records, Reservation
 from dagster_project.llm.refusal import ModelRefused
+from dagster_project.llm.request import Request
 from dagster_project.operators.calls import CallFailed
 from dagster_project.recipe.model import Budget, Model, Prices
 
@@ -29,9 +33,11 @@ class ServedModel:
     Args:
         name: in the recipe.
         declared: what the recipe says of it.
+        records: where its batches are recorded.
     """
 
-    def __init__(self, name: str, declared: Model) -> None:
+    def __init__(self, name: str, declared: Model, records: Records) -> None:
+        self._records = records
         self.name, self.declared = name, declared
         self.capabilities = Capabilities(name)
         self.pace = Pace(
@@ -41,6 +47,7 @@ class ServedModel:
         )
         self._opening = asyncio.Lock()
         self._provider: Provider | None = None
+        self._batches: Batches | None = None
 
     @cached_property
     def identity(self) -> Mapping[str, Any]:
@@ -66,8 +73,8 @@ class ServedModel:
         """What it costs; None where that is not known."""
         return prices_of(self.declared)
 
-    async def provider(self, budget: Budget | None) -> Provider:
-        """Its endpoint, which is started if need be.
+    async def open(self, budget: Budget | None) -> None:
+        """Get ready to ask it; its endpoint is started if need be.
 
         Raises:
             ModelRefused: when it cannot be asked as it is declared.
@@ -84,10 +91,43 @@ class ServedModel:
                 self._provider = Provider(
                     base_url, key, self.declared.timeout, self.declared.concurrent
                 )
-        return self._provider
+
+    async def send(
+        self, place: Reservation, asked: Request, body: Mapping[str, Any], content: bytes
+    ) -> Reply:
+        """Make a call, once.
+
+        Args:
+            place: its reservation.
+            asked: the request.
+            body: the form of it that is sent.
+            content: the same as JSON.
+
+        Raises:
+            CallBroken: when there is no answer.
+        """
+        assert self._provider is not None
+        if not self.declared.batch and place.batch is None:
+            return await self._provider.send(asked.path, content)
+        if self._batches is None:
+            self._batches = Batches(self._provider, self._records)
+        return await self._batches.answer(place, asked, body)
+
+    def became(self, place: Reservation, asked: Request) -> Became:
+        """What is to be thought of a call that nobody waits for any more."""
+        if not self.declared.batch and place.batch is None:
+            return "lost"
+        in_time = self._batches is None or self._batches.withdraw(place, asked)
+        return "unreached" if in_time else "open"
+
+    def turn(self, asked: Request) -> AbstractAsyncContextManager[float]:
+        """A turn for a call. In batches there are none."""
+        return nullcontext(0.0) if self.declared.batch else self.pace.turn(asked.tokens)
 
     async def close(self) -> None:
         """Close its connections."""
+        if self._batches is not None:
+            await self._batches.close()
         if self._provider is not None:
             await self._provider.close()
             self._provider = None

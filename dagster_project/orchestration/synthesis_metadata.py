@@ -30,10 +30,13 @@ SELECT steps.name AS step, purpose, model, provider, count(*) AS calls,
     sum(tokens_in)::BIGINT AS tokens_in, sum(tokens_out)::BIGINT AS tokens_out,
     round(sum(ledger.dollars), 6) AS dollars, round(sum(ledger.seconds), 1) AS seconds
 FROM ledger JOIN steps USING (step)
-GROUP BY steps.step, steps.name, purpose, model, provider ORDER BY dollars DESC, calls DESC, steps.step, purpose, model
+GROUP BY steps.step, steps.name, purpose, model, provider
+ORDER BY dollars DESC, calls DESC, steps.step, purpose, model
 """
 
-TEACHERS = "SELECT teacher, provider, coalesce(licence, 'not declared') AS licence FROM teachers"
+TEACHERS = """
+SELECT teacher, provider, coalesce(licence, 'not declared') AS licence FROM teachers
+"""
 
 NUMBERS = """
 SELECT (SELECT count(DISTINCT row_id) FROM synthetic), (SELECT count(*) FROM rows),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from dagster_project.quality.audited import Audited, CannotCheck, Subject
 from dagster_project.quality.expectation import Finding, SqlExpectation
@@ -20,6 +20,12 @@ class NoRegression(SqlExpectation):
         default=0.0, ge=0, description="A difference that does not matter, in the models' scores."
     )
     models: tuple[str, ...] = Field(default=(), description="Whose verdict counts; default: all.")
+
+    @model_validator(mode="after")
+    def _two(self) -> NoRegression:
+        if self.contestant == self.against:
+            raise ValueError("`contestant` and `against` are the same")
+        return self
 
     def expected(self) -> str:
         return f"`{self.contestant}` is not worse than `{self.against}`"

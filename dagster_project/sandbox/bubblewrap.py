@@ -180,7 +180,7 @@ def _limited(tools: _Tools, program: Program) -> Iterator[str]:
 def _sealed(content: bytes) -> int:
     """An open file that nobody can change."""
     file = os.memfd_create("sandbox", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
-    with os.fdopen(os.dup(file), "wb") as written:
+    with open(file, "wb", closefd=False) as written:
         written.write(content)
     os.lseek(file, 0, os.SEEK_SET)
     seals = fcntl.F_SEAL_SEAL | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE

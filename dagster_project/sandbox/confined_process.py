@@ -52,8 +52,7 @@ def confined(program: Program, cancelled: threading.Event) -> Outcome:
         first = status.readline()
         if not first:
             raise _unsafe(process.communicate()[1])
-        watch = _Watch(program, process, json.loads(first)["child-pid"], cancelled)
-        opened.enter_context(watch)
+        watch = opened.enter_context(_watch(program, process, first, cancelled))
         os.write(go, b"1")
         begun = time.monotonic()
         watch.until_the_end()
@@ -83,27 +82,21 @@ class _Watch:
         program: Program,
         process: subprocess.Popen[bytes],
         init: int,
+        sandbox: int,
+        bubblewrap_ends: int,
         cancelled: threading.Event,
     ) -> None:
         self.program, self.init, self.cancelled = program, init, cancelled
+        self._sandbox, self._bubblewrap_ends = sandbox, bubblewrap_ends
         self.outputs = {"stdout": process.stdout, "stderr": process.stderr}
         self.said = {name: bytearray() for name in self.outputs}
         self.ended_by: str | None = None
-        self._sandbox = os.pidfd_open(init)
-        self._bubblewrap = os.pidfd_open(process.pid)
-
-    def __enter__(self) -> None: ...
-
-    def __exit__(self, *_: object) -> None:
-        self._end()
-        os.close(self._sandbox)
-        os.close(self._bubblewrap)
 
     def until_the_end(self) -> None:
         """Read, and watch, until no process is left."""
         begun = looked = time.monotonic()
         with selectors.DefaultSelector() as selector:
-            selector.register(self._bubblewrap, selectors.EVENT_READ)
+            selector.register(self._bubblewrap_ends, selectors.EVENT_READ)
             for name, output in self.outputs.items():
                 assert output is not None
                 selector.register(output, selectors.EVENT_READ, name)
@@ -116,16 +109,18 @@ class _Watch:
                     elif not self._read(key.fd, key.data):
                         selector.unregister(key.fileobj)
                 now = time.monotonic()
+                if ended:
+                    break
                 if now - begun >= self.program.seconds:
-                    self._end("seconds")
+                    self.end("seconds")
                 elif self.cancelled.is_set():
-                    self._end("cancelled")
+                    self.end("cancelled")
                 elif now - looked >= LOOK_EVERY:
                     looked = now
                     if memory_used(self.init, FOLDER) > self.program.memory_mb << 20:
-                        self._end("memory")
-            self._end()
-            selector.unregister(self._bubblewrap)
+                        self.end("memory")
+            self.end()
+            selector.unregister(self._bubblewrap_ends)
             gone = select.poll()
             gone.register(self._sandbox)
             gone.poll()
@@ -139,14 +134,34 @@ class _Watch:
         room = self.program.output_bytes - len(kept)
         kept += chunk[:room]
         if len(chunk) > room:
-            self._end("output")
+            self.end("output")
         return bool(chunk)
 
-    def _end(self, limit: str | None = None) -> None:
+    def end(self, limit: str | None = None) -> None:
         """Kill the sandbox's first process, and so all of them."""
         self.ended_by = self.ended_by or limit
         with suppress(ProcessLookupError):
             signal.pidfd_send_signal(self._sandbox, signal.SIGKILL)
+
+
+@contextmanager
+def _watch(
+    program: Program, process: subprocess.Popen[bytes], told: bytes, cancelled: threading.Event
+) -> Iterator[_Watch]:
+    """The watch over a sandbox that waits to begin; the sandbox ends with the context."""
+    init = json.loads(told)["child-pid"]
+    with ExitStack() as opened:
+        try:
+            bubblewrap_ends = os.pidfd_open(process.pid)
+            opened.callback(os.close, bubblewrap_ends)
+            sandbox = os.pidfd_open(init)
+            opened.callback(os.close, sandbox)
+        except OSError:  # no more files can be opened
+            os.kill(init, signal.SIGKILL)  # nobody has waited for it, so the number is its own
+            raise
+        watch = _Watch(program, process, init, sandbox, bubblewrap_ends, cancelled)
+        opened.callback(watch.end)
+        yield watch
 
 
 @contextmanager

@@ -137,17 +137,12 @@ class FaultServer:
 
     async def _request(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
         head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
-        path = head[0].split(" ")[1].removeprefix("/v1")
+        method, target, _ = head[0].split(" ")
         headers = {
             name.lower(): value for name, _, value in (line.partition(": ") for line in head[1:])
         }
         content = await reader.readexactly(int(headers.get("content-length", 0)))
-        body = json.loads(content)
-        key = hashlib.sha256(path.encode() + content).hexdigest()
-        seen = self._seen.get(key, 0)
-        self._seen[key] = seen + 1
-        fault = self.script(body, seen)
-        said = self._serve(path, body, key, headers, fault)
+        fault, said = self.respond(method, target.removeprefix("/v1"), headers, content)
         self.at_once += 1
         self.most_at_once = max(self.most_at_once, self.at_once)
         try:
@@ -161,6 +156,17 @@ class FaultServer:
         writer.write(said[: fault.cut_after])
         await writer.drain()
         return fault.cut_after is None
+
+    def respond(
+        self, method: str, path: str, headers: Mapping[str, str], content: bytes
+    ) -> tuple[Fault, bytes]:
+        """What is done with a request, and the body that is sent."""
+        body = json.loads(content)
+        key = hashlib.sha256(path.encode() + content).hexdigest()
+        seen = self._seen.get(key, 0)
+        self._seen[key] = seen + 1
+        fault = self.script(body, seen)
+        return fault, self._serve(path, body, key, headers, fault)
 
     def _serve(
         self, path: str, body: Body, key: str, headers: Mapping[str, str], fault: Fault

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import resource
 import subprocess
 import sys
 import threading
@@ -15,6 +16,7 @@ import pytest
 from dagster_project.operators.calls import CallFailed, Program
 from dagster_project.sandbox import bubblewrap
 from dagster_project.sandbox import run as running
+from dagster_project.sandbox.confined_process import confined
 from dagster_project.sandbox.run import run
 from dagster_project.sandbox.system_calls import seccomp_filter
 
@@ -104,6 +106,24 @@ def test_a_program_ends_with_whoever_started_it(begun: str) -> None:
         process.kill()
     time.sleep(0.5)
     assert "python" not in _running("import time; time.sleep(60)  # orphan")
+
+
+def test_without_a_file_more_to_open_nothing_is_left() -> None:
+    """Neither open files nor a sandbox that waits to begin."""
+    program = Program({"a": "1"}, ("python", "-c", "import time; time.sleep(60)  # full"))
+    asyncio.run(run(Program({}, ("python", "-c", ""))))
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    os.close(free := os.dup(0))
+    before = len(os.listdir("/proc/self/fd"))
+    for more in range(1, 9):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (free + more, hard))
+        try:
+            with pytest.raises(OSError, match="Too many open files"):
+                confined(program, threading.Event())
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        assert len(os.listdir("/proc/self/fd")) == before
+    assert not _running("import time; time.sleep(60)  # full")
 
 
 @pytest.fixture

@@ -49,8 +49,8 @@ class RedactNames(_Redacts):
     in `allow` what your texts are about, and read what it replaces. Persons who are famous or made up
     are replaced too.
 
-    Not for code: of 300 programming tasks it flags 40, half of them for words such as `Array`, `String`
-    and `Java`. Code inside a text is read as text.
+    Not for code: of 55 names in 300 programming tasks, 34 are words such as `Array`, `String` and
+    `Java`. Code inside a text is read as text.
 
     Long texts are read in pieces; runs of 100 characters or more without white space are not read. A
     second pass may find more, as the model then reads another text. It needs `pip install
