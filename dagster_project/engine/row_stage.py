@@ -112,7 +112,8 @@ def _called(
             True,
         )
     assert answers is not None
-    asked = batch.select(operator.reads()).to_dicts() if operator.reads() else [{}] * batch.height
+    columns = list(dict.fromkeys(operator.reads()))
+    asked = batch.select(columns).to_dicts() if columns else [{}] * batch.height
 
     def work(row: dict) -> Callable:
         return lambda calls: operator.measured(row, calls)

@@ -13,8 +13,9 @@ from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from dagster_project.llm.charges import Reservation
 from dagster_project.llm.provider import CallBroken, Provider, Reply
-from dagster_project.llm.records import Records, Reservation
+from dagster_project.llm.records import Records
 from dagster_project.llm.request import Request
 from dagster_project.llm.response import Malformed, parsed
 

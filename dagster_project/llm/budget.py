@@ -7,17 +7,17 @@ from contextlib import suppress
 from dataclasses import replace
 
 from dagster_project.errors import SeedbedError
-from dagster_project.llm.money import dollars, picodollars
-from dagster_project.llm.records import (
+from dagster_project.llm.charges import (
     Books,
     Caps,
     Cause,
     Charge,
     Elsewhere,
     NoRoom,
-    Records,
     Reservation,
 )
+from dagster_project.llm.money import dollars, picodollars
+from dagster_project.llm.records import Records
 from dagster_project.operators.calls import ModelCall
 from dagster_project.recipe.model import Budget
 from dagster_project.warehouse.store import Store

@@ -9,11 +9,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 
+from dagster_project.llm.books import books_of
 from dagster_project.llm.budget import Allowance
+from dagster_project.llm.charges import Books, Cause, Elsewhere, Reservation
 from dagster_project.llm.money import dollars
 from dagster_project.llm.pace import back_off
 from dagster_project.llm.provider import Became, CallBroken
-from dagster_project.llm.records import Books, Cause, Elsewhere, Records, Reservation, books_of
+from dagster_project.llm.records import Records
 from dagster_project.llm.refusal import ModelRefused, NotRecorded
 from dagster_project.llm.request import Request, request
 from dagster_project.llm.response import Malformed, read

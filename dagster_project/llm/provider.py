@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 MOST_RESPONSE_BYTES = 256 * 2**20
 LONGEST_MESSAGE = 500
+KEPT_ALIVE = 4.0
+"""Seconds that an idle connection is kept: less than servers keep it (uvicorn: 5), so that none is used
+that is about to be closed, as then nobody could tell whether the request was read."""
 GATEWAY_TIMEOUTS = (504, 524)
 """Statuses with which a gateway says that it gave up waiting, not that nothing was done."""
 
@@ -48,8 +51,8 @@ class CallBroken(Exception):
         pause: float | None = None,
     ) -> None:
         super().__init__(message)
-        self.became, self.status, self.parameter = became, status, parameter
-        self.code, self.pause = code, pause
+        self.became: Became = became
+        self.status, self.parameter, self.code, self.pause = status, parameter, code, pause
 
     @property
     def too_much(self) -> bool:
@@ -164,7 +167,9 @@ class Provider:
         if self._session is None:
             authorization = {} if self._key is None else {"Authorization": f"Bearer {self._key}"}
             self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=self._connections),
+                connector=aiohttp.TCPConnector(
+                    limit=self._connections, keepalive_timeout=KEPT_ALIVE
+                ),
                 headers={"User-Agent": "seedbed", "Accept": "application/json", **authorization},
                 timeout=aiohttp.ClientTimeout(total=self._timeout),
                 trust_env=not is_loopback(self.base_url),

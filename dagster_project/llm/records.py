@@ -7,21 +7,28 @@ transaction, so that an answer that was paid for is never lost without its charg
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
-from pathlib import Path
-from typing import NamedTuple, TypeVar
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager
+from dataclasses import fields
+from typing import TypeVar
 
 from dagster_project.errors import SeedbedError
+from dagster_project.llm.books import FILE, books_in, open_records
+from dagster_project.llm.charges import (
+    NOTHING,
+    Books,
+    Caps,
+    Cause,
+    Charge,
+    Elsewhere,
+    NoRoom,
+    Reservation,
+)
 from dagster_project.llm.group_commit import GroupCommit
 from dagster_project.llm.money import dollars
 from dagster_project.llm.process_mark import ProcessMark, at_work, forget
 from dagster_project.operators.calls import ModelCall
 from dagster_project.warehouse.store import Store, exclusive
-
-FILE = "calls.sqlite"
-WAIT_FOR_LOCK = 120
-"""Seconds that a process waits while another one writes."""
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS answers (
@@ -70,112 +77,6 @@ class RecordsFailed(SeedbedError):
     stops_run = True
 
 
-class Charge(NamedTuple):
-    """Tokens and what they cost, in picodollars."""
-
-    tokens_in: int = 0
-    tokens_out: int = 0
-    picodollars: int = 0
-
-    @property
-    def tokens(self) -> int:
-        """In and out."""
-        return self.tokens_in + self.tokens_out
-
-    def plus(self, other: Charge, times: int = 1) -> Charge:
-        """The sum with `times` the other."""
-        return Charge(*(one + times * more for one, more in zip(self, other, strict=True)))
-
-
-NOTHING = Charge()
-
-
-class Cause(NamedTuple):
-    """What a charge is for.
-
-    Attributes:
-        model: its name in the recipe.
-        purpose: of the question.
-        request_hash: of the request.
-    """
-
-    model: str
-    purpose: str
-    request_hash: str
-
-
-@dataclass(frozen=True)
-class Caps:
-    """The most that a version may spend; None for no limit."""
-
-    picodollars: int | None = None
-    tokens: int | None = None
-
-    def room_for(self, spent: Charge, more: Charge) -> bool:
-        """Whether `more` fits, with `spent` gone."""
-        return (
-            self.picodollars is None
-            or spent.picodollars + more.picodollars <= self.picodollars
-            or more.picodollars == 0
-        ) and (self.tokens is None or spent.tokens + more.tokens <= self.tokens)
-
-
-@dataclass(frozen=True)
-class Reservation:
-    """A place in the budget for one call.
-
-    Attributes:
-        id: of its charge.
-        worst: the most that it can cost.
-        batch: the key of the batch that the call is in already, if it is.
-    """
-
-    id: int
-    worst: Charge
-    batch: str | None = None
-
-
-@dataclass(frozen=True)
-class NoRoom:
-    """A call that does not fit the budget.
-
-    Attributes:
-        settled: what is spent.
-        under_way: the most that calls cost that are being made.
-        abandoned: the most that calls cost whose processes died.
-        may_come: whether there can be room when those calls are settled that are being made.
-    """
-
-    settled: Charge
-    under_way: Charge
-    abandoned: Charge
-    may_come: bool
-
-
-@dataclass(frozen=True)
-class Elsewhere:
-    """A question that another caller is asking at this moment."""
-
-    caller: str
-
-
-@dataclass(frozen=True)
-class Books:
-    """What a version has spent over all time.
-
-    Attributes:
-        calls: settled calls.
-        settled: what they cost.
-        reservations: calls that are under way, or were when their process died.
-        reserved: what those may cost.
-    """
-
-    calls: int = 0
-    settled: Charge = NOTHING
-    reservations: int = 0
-    reserved: Charge = NOTHING
-
-
 class Records:
     """The file `calls/calls.sqlite` of a store.
 
@@ -186,14 +87,16 @@ class Records:
     def __init__(self, store: Store) -> None:
         self._path = store.calls / FILE
         self._marks = store.calls / "callers"
-        self._prepare()
-        self._reading = self._connect()
+        with self._failing("read"):
+            self._prepare()
+            self._reading = self._connect()
         self._mark = ProcessMark(self._marks)
         self._commit = GroupCommit(self._connect)
 
     def find(self, request_hash: str) -> ModelCall | None:
         """The recorded call of this request."""
-        return _recorded(self._reading, request_hash)
+        with self._failing("read"):
+            return _recorded(self._reading, request_hash)
 
     async def reserve(
         self, version: str, cause: Cause, worst: Charge, caps: Caps
@@ -223,7 +126,7 @@ class Records:
                     "UPDATE charges SET caller = ? WHERE id = ?", (self._mark.name, number)
                 )
                 return Reservation(number, Charge(*reserved), key)
-            books = _books(connection, version)
+            books = books_in(connection, version)
             if not caps.room_for(books.settled.plus(books.reserved), worst):
                 return self._no_room(connection, version, books, worst, caps)
             row = (version, self._mark.name, *cause, 0, *worst, "")
@@ -300,7 +203,7 @@ class Records:
                 ).fetchall()
                 if not at_work(self._marks, caller)
             ]
-            before = _books(connection, version)
+            before = books_in(connection, version)
             for caller in left:
                 connection.execute(
                     "DELETE FROM charges WHERE version = ? AND caller = ? AND NOT settled "
@@ -308,7 +211,7 @@ class Records:
                     (version, caller),
                 )
                 forget(self._marks, caller)
-            after = _books(connection, version)
+            after = books_in(connection, version)
             return Books(
                 0,
                 NOTHING,
@@ -369,44 +272,29 @@ class Records:
         return NoRoom(books.settled, under_way, abandoned, may_come)
 
     async def _write(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        try:
+        with self._failing("written"):
             return await self._commit.run(work)
+
+    @contextmanager
+    def _failing(self, done: str) -> Iterator[None]:
+        try:
+            yield
         except (sqlite3.Error, OSError) as error:
             raise RecordsFailed(
-                f"{self._path}: calls could not be recorded: {error}. Calls that were under way count "
-                "at their worst"
+                f"{self._path}: the records of calls cannot be {done}: {error}. Calls that were under "
+                "way count at their worst"
             ) from error
 
     def _prepare(self) -> None:
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        with exclusive(self._path.with_suffix(".lock")):
-            connection = self._connect()
+        with exclusive(self._path.with_suffix(".lock")), closing(self._connect()) as connection:
             connection.execute("PRAGMA journal_mode = WAL")
             connection.executescript(SCHEMA)
-            connection.close()
 
     def _connect(self) -> sqlite3.Connection:
-        connection = _open(self._path)
+        connection = open_records(self._path)
         connection.execute("PRAGMA synchronous = FULL")
         return connection
-
-
-def books_of(store: Store, version: str) -> Books:
-    """What a version has spent over all time, by all processes."""
-    path = store.calls / FILE
-    if not path.exists():
-        return Books()
-    connection = _open(path)
-    try:
-        return _books(connection, version)
-    finally:
-        connection.close()
-
-
-def _open(path: Path) -> sqlite3.Connection:
-    return sqlite3.connect(
-        path, timeout=WAIT_FOR_LOCK, isolation_level=None, check_same_thread=False
-    )
 
 
 def _recorded(connection: sqlite3.Connection, request_hash: str) -> ModelCall | None:
@@ -417,15 +305,3 @@ def _recorded(connection: sqlite3.Connection, request_hash: str) -> ModelCall | 
         return None
     *said, amount, seconds = row
     return ModelCall(*said, dollars=dollars(amount), seconds=seconds)
-
-
-def _books(connection: sqlite3.Connection, version: str) -> Books:
-    kinds: dict[int, tuple[int, Charge]] = {
-        settled: (calls, Charge(*charge))
-        for settled, calls, *charge in connection.execute(
-            "SELECT settled, calls, tokens_in, tokens_out, picodollars FROM totals WHERE version = ?",
-            (version,),
-        )
-    }
-    nothing = (0, NOTHING)
-    return Books(*kinds.get(1, nothing), *kinds.get(0, nothing))

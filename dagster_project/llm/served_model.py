@@ -11,11 +11,12 @@ from typing import Any
 from dagster_project.llm import embedded
 from dagster_project.llm.batch import Batches
 from dagster_project.llm.capabilities import Capabilities
+from dagster_project.llm.charges import Reservation
 from dagster_project.llm.keys import key_of
 from dagster_project.llm.pace import Pace
 from dagster_project.llm.prices import prices_of
 from dagster_project.llm.provider import Became, CallBroken, Provider, Reply
-from dagster_project.llm.records import Records, Reservation
+from dagster_project.llm.records import Records
 from dagster_project.llm.refusal import ModelRefused
 from dagster_project.llm.request import Request
 from dagster_project.operators.calls import CallFailed

@@ -7,8 +7,8 @@ import unicodedata
 from collections.abc import Mapping
 from typing import Any
 
+from dagster_project.llm.charges import Charge
 from dagster_project.llm.money import cost
-from dagster_project.llm.records import Charge
 from dagster_project.llm.request import Request
 from dagster_project.llm.response import Response
 from dagster_project.recipe.model import Prices

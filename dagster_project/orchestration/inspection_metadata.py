@@ -27,6 +27,7 @@ MOST_READ = 1_000
 MOST_RULES = 10
 MOST_MEASURES = 8
 EACH = 3
+REDACTING = frozenset({"redact_names", "redact_pii"})
 BEFORE_REDACTION = "(before redaction)"
 
 
@@ -69,7 +70,7 @@ def _tables(store: Store, plan: Plan, manifest: Manifest) -> dict[str, list[Mapp
         return {
             "lengths_before_and_after": _shifts(column_shifts(seen, sources, MOST_ROWS)),
             "outliers": _outliers(outliers(seen, sources, EACH)),
-            "rows_near_thresholds": _sides(rules, redacted="redact_pii" in catalogue),
+            "rows_near_thresholds": _sides(rules, redacted=not REDACTING.isdisjoint(catalogue)),
             "quicker_order": _order(step_order(reader, snapshot, steps)),
         }
 

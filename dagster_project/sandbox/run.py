@@ -63,6 +63,10 @@ async def run(program: Program) -> Outcome:
     take together is looked at twenty times a second; between two looks it may be as much as
     `processes` times that. Buffers of pipes and sockets, some MiB for each process, are not counted.
 
+    The program ends with the process that started it. Should that be killed in the very millisecond in
+    which a program begins, it goes on: as isolated, with as little CPU time, memory and processes, but
+    without its limit of time.
+
     Args:
         program: what to run, and how much it may take.
 

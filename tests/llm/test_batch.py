@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from dagster_project.llm import batch, caller
+from dagster_project.llm.books import books_of
 from dagster_project.llm.budget import BudgetReached, release_abandoned
-from dagster_project.llm.records import Records, books_of
+from dagster_project.llm.records import Records
 from dagster_project.operators.calls import Answer, CallFailed
 from dagster_project.recipe.model import Budget, Model
 from dagster_project.warehouse.store import Store

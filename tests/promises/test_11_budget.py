@@ -19,8 +19,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from dagster_project.llm import caller, pace
+from dagster_project.llm.books import books_of
 from dagster_project.llm.budget import BudgetReached, release_abandoned
-from dagster_project.llm.records import books_of
 from dagster_project.operators.calls import Answer, CallFailed
 from dagster_project.recipe.model import Budget
 from dagster_project.warehouse.store import Store

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import resource
+import signal
 import subprocess
 import sys
 import threading
@@ -90,22 +91,34 @@ def test_a_cancelled_program_ends() -> None:
         time.sleep(0.05)
 
 
-@pytest.mark.parametrize("begun", ["bwrap", "python"])
-def test_a_program_ends_with_whoever_started_it(begun: str) -> None:
-    """Or never begins, when that is killed while the sandbox is made."""
-    code = (
-        "import asyncio; from dagster_project.operators.calls import Program\n"
-        "from dagster_project.sandbox.run import run\n"
-        "asyncio.run(run(Program({}, ('python', '-c', 'import time; time.sleep(60)  # orphan'), "
-        "seconds=60)))"
-    )
-    with subprocess.Popen([sys.executable, "-c", code], cwd=ROOT) as process:
+STARTED = """
+import os, sys, threading, time
+from dagster_project.operators.calls import Program
+from dagster_project.sandbox.confined_process import confined
+if "waiting" in sys.argv:
+    os.write = lambda *_: time.sleep(60)  # it is never told to begin
+program = Program({}, ("python", "-c", "import time; time.sleep(60)  # " + sys.argv[1]), seconds=60)
+confined(program, threading.Event())
+"""
+
+
+@pytest.mark.parametrize("when", ["running", "waiting"])
+def test_a_program_ends_with_whoever_started_it(when: str) -> None:
+    """Or never begins, when that is killed while the sandbox waits to begin."""
+    last = f"import time; time.sleep(60)  # {when}"
+    with subprocess.Popen([sys.executable, "-c", STARTED, when], cwd=ROOT) as process:
         deadline = time.monotonic() + 10
-        while begun not in _running("import time; time.sleep(60)  # orphan"):
+        while ("python" if when == "running" else "bwrap") not in _running(last):
             assert time.monotonic() < deadline
+            time.sleep(0.02)
+        time.sleep(0.3)
         process.kill()
-    time.sleep(0.5)
-    assert "python" not in _running("import time; time.sleep(60)  # orphan")
+    time.sleep(0.3)
+    left = _running(last)
+    for number in left.get("bwrap", ()):
+        os.kill(number, signal.SIGKILL)
+    assert "python" not in left
+    assert when == "waiting" or not left
 
 
 def test_without_a_file_more_to_open_nothing_is_left() -> None:
@@ -212,14 +225,16 @@ print(out(fill + "x = bytearray(os.urandom(90 << 20)); time.sleep(5)", memory_mb
     assert lines[3] == "memory"
 
 
-def _running(last: str) -> set[str]:
-    """`python` or `bwrap`: the processes whose last argument is this."""
-    found = set()
+def _running(last: str) -> dict[str, list[int]]:
+    """The processes whose last argument is this, by name: `python` or `bwrap`."""
+    found: dict[str, list[int]] = {}
     for process in Path("/proc").glob("[0-9]*"):
         try:
             words = (process / "cmdline").read_text().split("\0")
         except OSError:
             continue
         if words[-2:-1] == [last]:
-            found.add(Path(words[0]).name.rstrip(".0123456789"))
+            found.setdefault(Path(words[0]).name.rstrip(".0123456789"), []).append(
+                int(process.name)
+            )
     return found

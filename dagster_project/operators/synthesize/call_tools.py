@@ -14,7 +14,7 @@ from pydantic import Field, field_validator
 from dagster_project.operators.asks_model import AsksModel
 from dagster_project.operators.base import OperatorMisuse
 from dagster_project.operators.calls import Answer, Calls, Question
-from dagster_project.operators.generator import Candidate, Generator, Rejection, Row
+from dagster_project.operators.generator import Candidate, Generator, Motive, Rejection, Row
 from dagster_project.operators.process.column_kinds import require_text
 from dagster_project.operators.prompt import Prompt, rendered
 from dagster_project.operators.synthesize.tool_definitions import (
@@ -70,7 +70,9 @@ class CallTools(AsksModel, Generator):
     says is for `judge_rows`, and what the tool gives back is not simulated here.
 
     Example:
-        - call_tools: {motive: coverage, model: writer, column: request, tools_column: tools}
+        generate: {call_tools: {model: writer, column: request, tools_column: tools}}
+        seeds: {version: requests/v1}
+        rows: 200
 
     Raises:
         OperatorMisuse: when the seeds have no text columns of these names, tools are given twice or not
@@ -84,6 +86,7 @@ class CallTools(AsksModel, Generator):
     )
     libraries: ClassVar[tuple[str, ...]] = ("jsonschema",)
 
+    motive: Motive = Field(default="coverage", description="What the new rows are for.")
     column: str = Field(default="request", description="The seeds' column of requests.")
     tools: tuple[dict[str, Any], ...] = Field(
         default=(), description="Function definitions in OpenAI's form, for all seeds."

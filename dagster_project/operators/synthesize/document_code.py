@@ -14,7 +14,7 @@ from pydantic import Field
 from dagster_project.operators.asks_model import AsksModel
 from dagster_project.operators.base import OperatorMisuse
 from dagster_project.operators.calls import Answer, CallFailed, Calls
-from dagster_project.operators.generator import Candidate, Generator, Rejection, Row
+from dagster_project.operators.generator import Candidate, Generator, Motive, Rejection, Row
 from dagster_project.operators.process.column_kinds import require_text
 from dagster_project.operators.prompt import Prompt, rendered
 from dagster_project.operators.synthesize.answered import answer_or_failure, useful
@@ -78,7 +78,9 @@ class DocumentCode(AsksModel, Generator):
     | `not_rebuilt` | code written from the docstring that fails the tests |
 
     Example:
-        - document_code: {motive: quality, model: writer, column: code, rebuild: true, tests: tests}
+        generate: {document_code: {model: writer, column: code, rebuild: true, tests: tests}}
+        seeds: {version: functions/v1}
+        rows: 200
 
     Raises:
         OperatorMisuse: when the seeds have no text columns of these names, `rebuild` is on without
@@ -91,6 +93,7 @@ class DocumentCode(AsksModel, Generator):
         *(BROKEN, TESTS_FAILED, NOT_REBUILT),
     )
 
+    motive: Motive = Field(default="quality", description="What the new rows are for.")
     column: str = Field(default="code", description="The seeds' column of Python code.")
     tests: str | None = Field(
         default=None,

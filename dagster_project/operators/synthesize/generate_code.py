@@ -10,7 +10,7 @@ import polars as pl
 from pydantic import Field
 
 from dagster_project.operators.calls import Calls
-from dagster_project.operators.generator import Candidate, Generator, Row
+from dagster_project.operators.generator import Candidate, Generator, Motive, Row
 from dagster_project.operators.process.column_kinds import require_text
 from dagster_project.operators.prompt import Prompt, rendered
 from dagster_project.operators.synthesize.mends_code import MENDING_RULES, MendsCode
@@ -58,7 +58,9 @@ class GenerateCode(MendsCode, Generator):
     programs, the attempt fails rather than run them.
 
     Example:
-        - generate_code: {motive: distillation, model: writer, column: description, tests: tests}
+        generate: {generate_code: {model: writer, column: description, tests: tests}}
+        seeds: {version: tasks/v1}
+        rows: 200
 
     Raises:
         OperatorMisuse: when the seeds have no text columns of these names, or a prompt uses a name that
@@ -68,6 +70,7 @@ class GenerateCode(MendsCode, Generator):
     origin = "synthesised"
     rule_names: ClassVar[tuple[str, ...]] = MENDING_RULES
 
+    motive: Motive = Field(default="distillation", description="What the new rows are for.")
     column: str = Field(default="description", description="The seeds' column of what to write.")
     show_tests: bool = Field(
         default=False, description="Whether the model sees the tests beforehand."

@@ -13,7 +13,7 @@ from pydantic import Field, model_validator
 
 from dagster_project.operators.asks_model import AsksModel
 from dagster_project.operators.calls import Answer, CallFailed, Calls, Question
-from dagster_project.operators.generator import Candidate, Generator, Rejection, Row
+from dagster_project.operators.generator import Candidate, Generator, Motive, Rejection, Row
 from dagster_project.operators.process.assistant_phrases import IDENTITIES, compiled
 from dagster_project.operators.process.column_kinds import column_type
 from dagster_project.operators.prompt import Prompt, rendered
@@ -83,7 +83,9 @@ like an assistant ("How can I help you", "As an AI language model"), or an assis
     Small models fall out of their role often: what is turned down here is the measure of it.
 
     Example:
-        - play_dialogue: {motive: coverage, model: writer, persona: [persona, goal], turns: 3}
+        generate: {play_dialogue: {model: writer, persona: [persona, goal], turns: 3}}
+        seeds: {version: personas/v1}
+        rows: 200
 
     Raises:
         OperatorMisuse: when the seeds do not have the columns of `persona`, or a prompt uses a name that
@@ -96,6 +98,7 @@ like an assistant ("How can I help you", "As an AI language model"), or an assis
         *(CUT_OFF, UNANSWERED, TOO_SHORT),
     )
 
+    motive: Motive = Field(default="coverage", description="What the new rows are for.")
     persona: tuple[str, ...] = Field(
         min_length=1, description="The seeds' columns that say who the user is and wants."
     )

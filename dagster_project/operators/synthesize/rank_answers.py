@@ -11,7 +11,7 @@ import polars as pl
 from pydantic import Field
 
 from dagster_project.operators.calls import CallFailed, Calls, Question
-from dagster_project.operators.generator import Candidate, Generator, Rejection, Row
+from dagster_project.operators.generator import Candidate, Generator, Motive, Rejection, Row
 from dagster_project.operators.prompt import Prompt
 from dagster_project.operators.synthesize.answered import LASTING
 from dagster_project.operators.synthesize.sampled_answers import (
@@ -50,7 +50,9 @@ class RankAnswers(SamplesAnswers, Generator):
     `calibrate_judge`.
 
     Example:
-        - rank_answers: {motive: quality, model: writer, judge: judge, column: prompt, answers: 4}
+        generate: {rank_answers: {model: writer, judge: judge, column: prompt, answers: 4}}
+        seeds: {version: prompts/v1}
+        rows: 200
 
     Raises:
         OperatorMisuse: when the seeds have no text column of requests.
@@ -59,6 +61,7 @@ class RankAnswers(SamplesAnswers, Generator):
     origin = "synthesised"
     rule_names: ClassVar[tuple[str, ...]] = (*SAMPLING_RULES, TOO_FEW, FLIP, TIE, UNJUDGED)
 
+    motive: Motive = Field(default="quality", description="What the new rows are for.")
     standard: str = Field(
         default=STANDARD, min_length=1, description="By what an answer is better than another."
     )

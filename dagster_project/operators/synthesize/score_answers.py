@@ -10,7 +10,7 @@ import polars as pl
 from pydantic import Field, field_validator
 
 from dagster_project.operators.calls import CallFailed, Calls
-from dagster_project.operators.generator import Candidate, Generator, Rejection, Row
+from dagster_project.operators.generator import Candidate, Generator, Motive, Rejection, Row
 from dagster_project.operators.synthesize.answered import answer_or_failure
 from dagster_project.operators.synthesize.sampled_answers import (
     SAMPLING_RULES,
@@ -48,7 +48,9 @@ class ScoreAnswers(GradesByRubric, SamplesAnswers, Generator):
     stop. Other rules: `cut_off`, `empty`, `same_answer`, and `ungraded` where the judge failed.
 
     Example:
-        - score_answers: {motive: quality, model: writer, judge: judge, answers: 4}
+        generate: {score_answers: {model: writer, judge: judge, answers: 4}}
+        seeds: {version: prompts/v1}
+        rows: 200
 
     Raises:
         OperatorMisuse: when the seeds have no text column of requests, or the prompt uses a name that
@@ -58,6 +60,7 @@ class ScoreAnswers(GradesByRubric, SamplesAnswers, Generator):
     origin = "synthesised"
     rule_names: ClassVar[tuple[str, ...]] = (*SAMPLING_RULES, UNGRADED, PLANTED)
 
+    motive: Motive = Field(default="quality", description="What the new rows are for.")
     rubric: dict[str, str] = Field(
         default_factory=lambda: dict(ASPECTS),
         description="What is graded: names of criteria, each with what it means.",

@@ -11,7 +11,7 @@ import polars as pl
 from pydantic import Field
 
 from dagster_project.operators.calls import Calls
-from dagster_project.operators.generator import Candidate, Generator, Row
+from dagster_project.operators.generator import Candidate, Generator, Motive, Row
 from dagster_project.operators.process.column_kinds import require_text
 from dagster_project.operators.prompt import Prompt, rendered
 from dagster_project.operators.synthesize.mends_code import MENDING_RULES, MendsCode
@@ -40,7 +40,9 @@ class TranslateCode(MendsCode, Generator):
     The new row has `prompt`, `code`, `language`, `tries`, `checked` and `error`.
 
     Example:
-        - translate_code: {motive: coverage, model: writer, from_language: python, to: rust}
+        generate: {translate_code: {model: writer, from_language: python, to: rust}}
+        seeds: {version: functions/v1}
+        rows: 200
 
     Raises:
         OperatorMisuse: when the seeds have no text columns of these names, or a prompt uses a name that
@@ -50,6 +52,7 @@ class TranslateCode(MendsCode, Generator):
     origin = "synthesised"
     rule_names: ClassVar[tuple[str, ...]] = MENDING_RULES
 
+    motive: Motive = Field(default="coverage", description="What the new rows are for.")
     column: str = Field(default="code", description="The seeds' column of code.")
     from_language: str = Field(description="What the code is in, as fences name it.", min_length=1)
     to: str = Field(description="What to translate to, as fences name it.", min_length=1)

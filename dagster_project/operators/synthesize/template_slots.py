@@ -1,0 +1,174 @@
+"""What the slots of templates are filled with."""
+
+from __future__ import annotations
+
+import datetime
+import inspect
+from collections.abc import Mapping
+from decimal import Decimal
+from functools import cache
+from importlib.util import find_spec
+from random import Random
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from dagster_project.operators.base import OperatorMisuse
+from dagster_project.recipe.problems import nearest
+
+FAKER_TOPICS = (
+    *("address", "automotive", "bank", "barcode", "color", "company", "credit_card", "currency"),
+    *("emoji", "file", "geo", "internet", "isbn", "job", "lorem", "person", "phone_number"),
+    *("sbn", "ssn", "user_agent"),
+)
+"""Faker's topics that answer by their seed alone, but for `BY_THE_CLOCK`."""
+
+BY_THE_CLOCK = frozenset(
+    ["credit_card_expire", "credit_card_full", "rvnr", "org_id", "org_and_vat_id", "vat_id"]
+)
+"""Providers of those topics whose answers depend on the day, in some locale."""
+
+SSN_BY_THE_CLOCK = frozenset(["pl_PL", "sv_SE", "fi_FI"])
+
+
+class _Slot(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+
+class Values(_Slot):
+    """One of given values, written as a list or as `{values: […]}`."""
+
+    values: tuple[Any, ...] = Field(min_length=1, description="All equally likely.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _list(cls, given: Any) -> Any:
+        return {"values": given} if isinstance(given, list | tuple) else given
+
+    @property
+    def size(self) -> int:
+        """How many there are."""
+        return len(self.values)
+
+    def at(self, index: int) -> Any:
+        """The value of a number."""
+        return self.values[index]
+
+
+class Range(_Slot):
+    """A number or a day of an evenly spaced range, written `{from: 1, to: 9, step: 2}`."""
+
+    start: int | float | datetime.date = Field(alias="from", description="The first one.")
+    to: int | float | datetime.date = Field(description="No one is above it.")
+    step: int | float = Field(default=1, gt=0, description="From one to the next; of days, days.")
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> Range:
+        days = [isinstance(end, datetime.date) for end in (self.start, self.to)]
+        if any(days) and (not all(days) or not isinstance(self.step, int)):
+            raise ValueError("a range of days goes from day to day, with a step of whole days")
+        if self.size < 1:
+            raise ValueError(f"a range from {self.start} to {self.to} is empty")
+        return self
+
+    @property
+    def size(self) -> int:
+        """How many there are."""
+        if isinstance(self.start, datetime.date) and isinstance(self.to, datetime.date):
+            return (self.to - self.start).days // int(self.step) + 1
+        return int((_exact(self.to) - _exact(self.start)) // _exact(self.step)) + 1
+
+    def at(self, index: int) -> int | float | datetime.date:
+        """The value of a number."""
+        if isinstance(self.start, datetime.date):
+            return self.start + datetime.timedelta(days=index * int(self.step))
+        if isinstance(self.start, int) and isinstance(self.step, int):
+            return self.start + index * self.step
+        return float(_exact(self.start) + index * _exact(self.step))
+
+
+class Fake(_Slot):
+    """What one of Faker's providers makes up, written `{faker: name}`."""
+
+    faker: str = Field(description="The provider, such as `first_name` or `street_address`.")
+    arguments: dict[str, Any] = Field(default={}, description="Its keyword arguments.")
+    locale: str | None = Field(default=None, description="Default: the generator's `locale`.")
+
+
+def _exact(number: Any) -> Decimal:
+    return Decimal(str(number))
+
+
+def fill(slots: Mapping[str, Fake], locale: str, draw: Random) -> dict[str, Any]:
+    """A made-up value for each slot.
+
+    Args:
+        slots: by name.
+        locale: of slots that name none.
+        draw: chance; the same values for the same chance and version of Faker.
+
+    Raises:
+        OperatorMisuse: when Faker is not installed, or has no such provider or locale.
+    """
+    found: dict[str, Any] = {}
+    for name, slot in slots.items():
+        faker = _faker(slot.locale or locale)
+        faker.seed_instance(draw.getrandbits(64))
+        try:
+            found[name] = getattr(faker, slot.faker)(**slot.arguments)
+        except (TypeError, ValueError, AttributeError, KeyError) as error:
+            raise OperatorMisuse(
+                f"slot `{name}`: Faker's {slot.faker} with {dict(slot.arguments)}: {error}"
+            ) from None
+    return found
+
+
+def require_faker(slots: Mapping[str, Fake], locale: str) -> None:
+    """Refuse slots that Faker cannot fill, or not the same way again.
+
+    Raises:
+        OperatorMisuse: as `fill` does, and for providers that answer by the clock.
+    """
+    for name, slot in slots.items():
+        used = slot.locale or locale
+        known = _providers(used)
+        by_the_clock = slot.faker == "ssn" and used in SSN_BY_THE_CLOCK
+        if slot.faker not in known or by_the_clock:
+            near = nearest(slot.faker, known)
+            raise OperatorMisuse(
+                f"slot `{name}`: Faker has no provider {slot.faker!r} for {used} that gives the same "
+                "answers every day" + (f"; did you mean {near!r}?" if near else "")
+                + "; days are drawn from a range, `{from: 2024-01-01, to: 2024-12-31}`"
+            )
+
+
+@cache
+def _faker(locale: str) -> Any:
+    if find_spec("faker") is None:
+        raise OperatorMisuse(
+            "made-up values need Faker; install it with `pip install 'seedbed[faker]'`"
+        )
+    from faker import Faker
+
+    try:
+        return Faker(locale)
+    except AttributeError:
+        raise OperatorMisuse(f"Faker has no locale {locale!r}; write it as `de_DE`") from None
+
+
+@cache
+def _providers(locale: str) -> frozenset[str]:
+    """The names of providers that can be used."""
+    found: set[str] = set()
+    for provider in _faker(locale).get_providers():
+        topic = type(provider).__module__.removeprefix("faker.providers.").split(".")[0]
+        if topic in FAKER_TOPICS:
+            own = {
+                name
+                for kind in type(provider).__mro__
+                if kind.__module__.startswith(f"faker.providers.{topic}")
+                for name, value in vars(kind).items()
+                if inspect.isfunction(value) and not name.startswith("_")
+            }
+            found |= own
+    return frozenset(found - BY_THE_CLOCK)
