@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: run build test promises benchmark docs clean
+.PHONY: run build synthesis test promises benchmark docs clean
 
 run: $(READY)
 	@$(BIN)/seedbed build --all || echo "Not every version is published; the UI shows why."
@@ -14,6 +14,10 @@ run: $(READY)
 
 build: $(READY)
 	@$(BIN)/seedbed build --all
+
+# The examples that ask the embedded model and run programs in sandboxes (Debian: apt install bubblewrap).
+synthesis: $(READY)
+	@$(BIN)/seedbed build --all --on-request
 
 test: $(READY)
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/basedpyright --pythonpath $(BIN)/python

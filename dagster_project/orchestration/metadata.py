@@ -52,6 +52,8 @@ def materialization_metadata(store: Store, plan: Plan, outcome: Outcome) -> dict
             ),
             "dagster/column_lineage": _column_lineage(connection, plan),
             "status": "unchanged since it was built" if outcome.reused else manifest.status,
+            **arena_metadata(connection),
+            **synthesis_metadata(connection),
             "flow_of_rows": dg.MetadataValue.md(flow_picture(_flow(steps), rows_in)),
             "flow_of_rows_by_rule": dg.MetadataValue.md(
                 funnel_picture(_flow(steps), _rule_rows(connection), rows_in)
@@ -60,6 +62,7 @@ def materialization_metadata(store: Store, plan: Plan, outcome: Outcome) -> dict
             "removed_by_rule": table(_rules(connection)),
             "inputs": table(_inputs(connection)),
             "references": table(_references(connection)),
+            "seeds": table(_seeds(connection)),
             "measured_by_steps": table(_metrics(connection)),
             "sample": table(_sample(connection)),
             "rows_in": rows_in,
@@ -75,8 +78,6 @@ def materialization_metadata(store: Store, plan: Plan, outcome: Outcome) -> dict
             "recipe_id": manifest.recipe_id,
             "build_id": manifest.build_id,
             "content_id": manifest.content_id,
-            **synthesis_metadata(connection),
-            **arena_metadata(connection),
         }
     before = _input_lengths(store, manifest.inputs)
     metadata["row_length_before_and_after"] = dg.MetadataValue.md(
@@ -121,6 +122,19 @@ def _inputs(connection: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
         """SELECT name, kind, reference, row_count, coalesce(licence, '') AS licence,
            coalesce(snapshot_id, '') AS snapshot, content_id[:12] AS content
            FROM inputs ORDER BY input""",
+    )
+
+
+def _seeds(connection: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
+    """What rows were made from, and how many of it were made use of."""
+    return records(
+        connection,
+        """SELECT name, kind, reference, row_count,
+           (SELECT count(DISTINCT seed) FROM (SELECT unnest(seed_row_ids) AS seed FROM generations
+            WHERE seed_input = input)) AS rows_used,
+           coalesce(licence, '') AS licence, coalesce(snapshot_id, '') AS snapshot,
+           content_id[:12] AS content
+           FROM seed_inputs ORDER BY input""",
     )
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from dagster_project.llm import batch, caller
-from dagster_project.llm.books import books_of
+from dagster_project.llm.books import FILE, books_of
 from dagster_project.llm.budget import BudgetReached, release_abandoned
 from dagster_project.llm.records import Records
 from dagster_project.operators.calls import Answer, CallFailed
@@ -43,6 +45,8 @@ def test_each_question_gets_its_own_answer(tmp_path) -> None:
         assert [one.calls[0].seconds for one in found[:2]] == [60, 60]
         assert (len(server.batches), len(server.served), spend.run.calls) == (1, 40, 40)
         assert spend.run.dollars == pytest.approx(server.dollars(PRICES.input, PRICES.output))
+        with closing(sqlite3.connect(tmp_path / "calls" / FILE)) as connection:
+            assert connection.execute("SELECT count(*) FROM batched").fetchone() == (0,)
         again, spend = ask_each(tmp_path, batched(server), questions)
         assert again == found[:40]
         assert (spend.run.calls, len(server.batches)) == (0, 1)

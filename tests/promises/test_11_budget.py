@@ -29,7 +29,7 @@ from tests.llm.asking import PRICES, VERSION, ask_each, chat, each, model
 from tests.llm.fault_server import Fault, FaultServer
 
 FULL = os.environ.get("SEEDBED_PROMISES") == "full"
-KILLS = 40 if FULL else 5
+KILLS = 40 if FULL else 4
 EXAMPLES = 200 if FULL else 15
 
 HONEST = [
@@ -167,17 +167,18 @@ def test_a_run_stops_at_the_cap_and_goes_on_when_it_is_raised(tmp_path) -> None:
         assert {each.key for each in server.served} == {each.key for each in server.billed}
 
 
-def test_callers_of_one_process_share_the_cap_and_the_answers(tmp_path) -> None:
+@pytest.mark.parametrize("cap", [0.006, 100.0])
+def test_callers_of_one_process_share_the_cap_and_the_answers(tmp_path, cap: float) -> None:
     async def both(url: str):
         asked = questions(100)
         return await asyncio.gather(
-            *(each(tmp_path, model(url), asked, Budget(dollars=0.006)) for _ in range(3))
+            *(each(tmp_path, model(url), asked, Budget(dollars=cap)) for _ in range(3))
         )
 
     with FaultServer(lambda body, seen: Fault(delay=0.002)) as server:
         asyncio.run(both(server.url))
         assert max(Counter(each.key for each in server.served).values()) == 1
-        assert billed(server) <= books_of(Store(tmp_path), str(VERSION)).settled[2] / 1e12 <= 0.006
+        assert billed(server) <= books_of(Store(tmp_path), str(VERSION)).settled[2] / 1e12 <= cap
 
 
 def start(store: Path, url: str, *said: object) -> subprocess.Popen[str]:

@@ -29,13 +29,20 @@ ALIKE = {
 
 EXEMPT = (
     r"(?i)\b(?:translat|interpret|traduc|tradu[iz]|übersetz|переве|перекла|tłumacz|vertaal|çevir"
-    r"|oversæt|översätt|terjemah)|翻译|翻譯|翻訳|译成|번역|ترجم|अनुवाद|dịch"
+    r"|oversæt|översätt|terjemah)|翻译|翻譯|翻訳|译成|번역|ترجم|अनुवाद|dịch|แปล"
+    r"|[英中日韩韓法德俄汉漢国國外][语語文]|日本語|(?:한국|영|일본|중국|독일|프랑스|외국)어|언어"
+    r"|язык|по-\p{Cyrillic}+ски|(?:английск|русск|немецк|французск|испанск|китайск|японск)|\bмов[аиоу]"
+    r"|(?:إنجليزية|انجليزية|عربية|فرنسية|لغة)|भाषा|अंग्रेज|हिंदी|हिन्दी|ภาษา|אנגלית|עברית|שפה|γλώσσα|αγγλικά"
     r"|\b(?:languages?|english|french|spanish|german|italian|portuguese|dutch|swedish|danish"
     r"|norwegian|finnish|polish|czech|greek|latin|russian|ukrainian|turkish|arabic|hebrew|persian"
     r"|farsi|hindi|urdu|bengali|tamil|indonesian|malay|vietnamese|thai|chinese|mandarin|cantonese"
     r"|japanese|korean|swahili|esperanto|inglés|anglais|englisch|inglese|inglês)\b"
 )
 """Words by which a user asks for another language."""
+
+SHARED_SCRIPTS = ("Latin", "Cyrillic")
+"""Those of many languages. Of other scripts the detector was right whenever it was sure, from 8 letters
+on, in some 130 sentences of 28 languages that were cut at several lengths."""
 
 
 class FilterAnswerLanguage(RowOperator):
@@ -71,7 +78,10 @@ class FilterAnswerLanguage(RowOperator):
         default=0.8, ge=0, le=1, description="Least confidence, in both languages."
     )
     min_characters: int = Field(
-        default=40, ge=0, description="Fewest letters, in both, from which a language is told."
+        default=40,
+        ge=0,
+        description="Fewest letters, in both, from which a language is told. A letter counts four times "
+        "in a script of its own, twice in Latin or Cyrillic script that the other text has none of.",
     )
     exempt: str | None = Field(
         default=EXEMPT,
@@ -112,7 +122,8 @@ class FilterAnswerLanguage(RowOperator):
         told = pl.all_horizontal(
             one != other,
             *(confidence >= self.min_confidence for confidence in sure),
-            *(text.str.count_matches(r"\p{L}") >= self.min_characters for text in (asked, said)),
+            _weight(asked, said) >= self.min_characters,
+            _weight(said, asked) >= self.min_characters,
         )
         if self.exempt is not None:
             told &= ~asked.str.contains(self.exempt)
@@ -130,6 +141,16 @@ class FilterAnswerLanguage(RowOperator):
         there = pl.col(self.column).is_not_null()
         sure = f"the prompt's, if both are told with confidence >= {self.min_confidence:g}"
         return [Rule("answer_language", there & other.is_null(), other, sure)]
+
+
+def _weight(text: pl.Expr, other: pl.Expr) -> pl.Expr:
+    """How many letters a text has, those more that tell the language by their script."""
+    weight = 4 * text.str.count_matches(r"\p{L}").cast(pl.Int64)
+    for script in SHARED_SCRIPTS:
+        letter = rf"\p{{{script}}}"
+        less = pl.when(other.str.contains(letter)).then(3).otherwise(2)
+        weight -= less * text.str.count_matches(letter)
+    return weight
 
 
 def _detected(text: pl.Expr) -> pl.Expr:

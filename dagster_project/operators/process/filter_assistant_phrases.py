@@ -18,6 +18,9 @@ from dagster_project.operators.process.assistant_phrases import (
 from dagster_project.operators.process.chat_turns import turns
 from dagster_project.operators.process.markdown_code import FENCED, INLINE
 
+QUOTED = r"“[^”\n]*\s[^”\n]*”|\"[^\"\n]*\s[^\"\n]*\""
+"""Several words between quotation marks: others say them."""
+
 
 class FilterAssistantPhrases(RowOperator):
     """Keeps rows whose assistant neither refuses nor says which model it is.
@@ -36,7 +39,8 @@ class FilterAssistantPhrases(RowOperator):
 
     Only what the assistant says counts, not what users and systems say. A refusal counts
     only if it is found among a turn's first characters, so that an e-mail which declines, or an
-    article on refusals, does not. Markdown code does not count either. A column of text holds one
+    article on refusals, does not. Markdown code does not count either, nor do several words in
+    double quotation marks, which others say. A column of text holds one
     answer a row; null is removed.
 
     Example:
@@ -80,7 +84,9 @@ class FilterAssistantPhrases(RowOperator):
 
     def annotations(self, schema: pl.Schema) -> Mapping[str, pl.Expr]:
         answers = turns(self, schema, self.column, "assistant")
-        prose = pl.element().str.replace_all(FENCED, "\n").str.replace_all(INLINE, "`")
+        prose = pl.element()
+        for left_out in (FENCED, INLINE, QUOTED):
+            prose = prose.str.replace_all(left_out, "`")
         start = prose.str.head(self.refusals_within)
         matches = {
             "refusals": start.str.contains(compiled(REFUSALS + self.more_refusals)),

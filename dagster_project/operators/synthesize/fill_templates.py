@@ -74,13 +74,13 @@ class FillTemplates(Generator):
         generate:
           fill_templates:
             templates:
-              question: "{{ name }} buys {{ n }} {{ thing }} for ${{ price }} each. What is the sum?"
-              answer: "{{ n * price }}"
+              question: "{{ name }} buys {{ n }} {{ thing }} at {{ price }} cents. What is the sum?"
+              answer: "{{ n * price }} cents"
             slots:
               name: {faker: first_name}
               n: {from: 2, to: 12}
               thing: [apples, pens, stamps]
-              price: {from: 0.5, to: 3, step: 0.25}
+              price: {from: 20, to: 95, step: 5}
         rows: 500
 
     Raises:
@@ -220,9 +220,7 @@ def _places(number: int, sizes: Sequence[int]) -> list[int]:
 def _filled(template: str | tuple[Turn, ...], values: Mapping[str, Any]) -> Any:
     if isinstance(template, str):
         return rendered(template, **values)
-    return [
-        {"role": turn.role, "content": rendered(turn.content, **values)} for turn in template
-    ]
+    return [{"role": turn.role, "content": rendered(turn.content, **values)} for turn in template]
 
 
 def _is_empty(filled: Any) -> bool:

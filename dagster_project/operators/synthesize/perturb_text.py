@@ -22,6 +22,7 @@ from dagster_project.operators.generator import (
     Row,
 )
 from dagster_project.operators.process.column_kinds import column_type, require_new, require_text
+from dagster_project.operators.synthesize.distractors import inserted, stands_alone
 from dagster_project.operators.synthesize.protected_spans import (
     PATTERNS,
     Edit,
@@ -51,7 +52,6 @@ from dagster_project.operators.synthesize.text_places import (
     texts_in,
     with_texts,
 )
-from dagster_project.operators.synthesize.text_overlap import held, words
 from dagster_project.operators.synthesize.word_swaps import other_entities, swapped, synonyms
 
 Kind = Literal["entities", "synonyms", "typos", "case", "punctuation", "spaces", "distractor"]
@@ -61,15 +61,6 @@ KINDS: tuple[Kind, ...] = (
 """In the order in which they are applied; only the last one adds something to what is said."""
 
 UNCHANGED, REPEATED = "unchanged", "repeated"
-
-STATEMENT = re.compile(r"\D+\w[.!…。！][\"'”’)\s]*")
-"""A sentence that asks nothing, and has no number that could be counted in."""
-
-REFERS = frozenset(
-    ["he", "she", "it", "they", "we", "his", "her", "its", "their", "this", "that", "these"]
-    + ["those", "then", "next", "also", "so", "however", "after", "finally", "but", "and"]
-)
-"""Words at the start of sentences that go on from another one."""
 
 
 class PerturbText(Generator):
@@ -282,7 +273,7 @@ column or message |
             if kind == "entities":
                 edits = swapped(text, swaps)
             elif kind == "distractor":
-                edits = _inserted(text, free, beside, draw)
+                edits = inserted(text, free, beside, draw)
             else:
                 edits = self._edits(kind, text, free, draw)
             changed[place] = edited(text, edits, free)
@@ -307,7 +298,7 @@ column or message |
         pool: Sequence[str] = self.distractors
         if self.distractor_column:
             other = (seeds[1].get(self.distractor_column) or "") if len(seeds) > 1 else ""
-            pool = [said for said in sentences(other) if _stands_alone(said, texts)]
+            pool = [said for said in sentences(other) if stands_alone(said, texts)]
         said = [sentence.strip() for sentence in pool]
         new = [one for one in said if one and not any(one in text for text in texts)]
         return draw.choice(new) if new else ""
@@ -332,25 +323,3 @@ column or message |
 
     def _same_texts(self, one: Row, other: Row) -> bool:
         return all(one.get(column) == other.get(column) for column in self.columns)
-
-
-def _stands_alone(sentence: str, texts: Collection[str]) -> bool:
-    """Whether a sentence is a statement that cannot be taken for a part of the texts: it goes on from
-    nothing, has no number, and no word with them but those that say nothing."""
-    first, *_ = [*words(sentence), ""]
-    if not STATEMENT.fullmatch(sentence) or first in REFERS:
-        return False
-    return all(held(sentence, text) == 0 for text in texts)
-
-
-def _inserted(text: str, free: Sequence[int], sentence: str, draw: Random) -> list[Edit]:
-    """A sentence in front of a text or between two of its sentences, never at its end, which may be
-    a question."""
-    said = sentences(text)
-    starts = list(itertools.accumulate(map(len, said[:-1]), initial=0))
-    places = [at for at in starts if all(free[max(0, at - 1) : at + 1])]
-    if not sentence or not places:
-        return []
-    at = draw.choice(places)
-    glued = at > 0 and not text[at - 1].isspace()
-    return [Edit(at, at, f"{' ' if glued else ''}{sentence} ")]

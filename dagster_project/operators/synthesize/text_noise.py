@@ -112,7 +112,8 @@ def other_case(text: str, free: Sequence[int], draw: Random) -> list[Edit]:
 def other_marks(
     text: str, free: Sequence[int], count: int | None, share: float, draw: Random
 ) -> list[Edit]:
-    """So many punctuation marks, or a share of them, left out, doubled, taken for another, or with a space before them."""
+    """So many punctuation marks, or a share of them, left out, doubled, taken for another, or with a
+    space before them."""
     places = [found.start() for found in _MARKS.finditer(text) if free[found.start()]]
     edits: list[Edit] = []
     for at in _some(places, count, share, draw):

@@ -1,0 +1,43 @@
+"""Sentences beside the point, and where they can be put into a text."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Iterable, Sequence
+from random import Random
+
+from dagster_project.operators.synthesize.protected_spans import Edit
+from dagster_project.operators.synthesize.sentences import sentences
+from dagster_project.operators.synthesize.text_overlap import held, words
+
+STATEMENT = re.compile(r"\D+\w[.!…。！][\"'”’)\s]*")
+"""A sentence that asks nothing, and has no number that could be counted in."""
+
+REFERS = frozenset(
+    "he she it they we his her its their this that these those then next also so however after "
+    "finally but and".split()
+)
+"""Words at the start of sentences that go on from another one."""
+
+
+def stands_alone(sentence: str, texts: Iterable[str]) -> bool:
+    """Whether a sentence is a statement that cannot be taken for a part of the texts: it goes on from
+    nothing, has no number, and no word with them but those that say nothing."""
+    first, *_ = [*words(sentence), ""]
+    if not STATEMENT.fullmatch(sentence) or first in REFERS:
+        return False
+    return all(held(sentence, text) == 0 for text in texts)
+
+
+def inserted(text: str, free: Sequence[int], sentence: str, draw: Random) -> list[Edit]:
+    """A sentence in front of a text or between two of its sentences, never at its end, which may be
+    a question."""
+    said = sentences(text)
+    starts = list(itertools.accumulate(map(len, said[:-1]), initial=0))
+    places = [at for at in starts if all(free[max(0, at - 1) : at + 1])]
+    if not sentence or not places:
+        return []
+    at = draw.choice(places)
+    glued = at > 0 and not text[at - 1].isspace()
+    return [Edit(at, at, f"{' ' if glued else ''}{sentence} ")]
