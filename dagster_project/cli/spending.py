@@ -74,15 +74,32 @@ def forecast(
         )
 
 
-def spent(version: Version, as_json: AsJson = False) -> None:
+def spent(
+    version: Version,
+    release: Annotated[
+        bool,
+        typer.Option(
+            "--release",
+            help="Give up what calls of killed processes reserved, once the provider's bill shows that "
+            "they cost nothing.",
+        ),
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
     """What a version has spent on calls of models, over all of its runs, and on what."""
+    import asyncio
+
+    from dagster_project.llm.budget import release_abandoned
     from dagster_project.llm.money import dollars
-    from dagster_project.llm.records import books_of
+    from dagster_project.llm.books import books_of, ledger
     from dagster_project.recipe.loading import load_recipes
     from dagster_project.warehouse.store import Store
 
     workspace, name = Workspace.find(), VersionName.parse(version)
     store = Store(workspace.store)
+    if release:
+        given_up = asyncio.run(release_abandoned(store, name))
+        console.print(f"{given_up.reservations:,} reservations of killed processes are given up")
     books = books_of(store, str(name))
     declared = load_recipes(workspace).versions.get(name)
     budget = declared.recipe.budget if declared else None
@@ -96,6 +113,18 @@ def spent(version: Version, as_json: AsJson = False) -> None:
         "reservations": books.reservations,
         "reserved_dollars": dollars(books.reserved.picodollars),
         "reserved_tokens": books.reserved.tokens,
+        "by_model": [
+            {
+                "model": post.model,
+                "purpose": post.purpose,
+                "calls": post.calls,
+                "tokens_in": post.charge.tokens_in,
+                "tokens_out": post.charge.tokens_out,
+                "dollars": dollars(post.charge.picodollars),
+                "doubtful": post.doubtful,
+            }
+            for post in ledger(store, str(name))
+        ],
         "current_snapshot": _ledger(store, name),
     }
     if as_json:
@@ -111,9 +140,11 @@ def spent(version: Version, as_json: AsJson = False) -> None:
     if books.reservations:
         console.print(
             f"{books.reservations:,} calls are under way, or were when their process died; they count "
-            f"as {told['reserved_tokens']:,} tokens and {told['reserved_dollars']:.6g} dollars until "
-            "they are told"
+            f"as {told['reserved_tokens']:,} tokens and {told['reserved_dollars']:.6g} dollars, until "
+            "`--release` gives them up"
         )
+    if told["by_model"]:
+        print_table(told["by_model"], title="over all runs")
     if told["current_snapshot"]:
         print_table(told["current_snapshot"], title="what the current snapshot is made of")
 

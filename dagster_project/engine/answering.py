@@ -28,7 +28,7 @@ from dagster_project.operators.calls import (
 from dagster_project.sandbox.run import run as run_isolated
 from dagster_project.warehouse.store import Store, write_atomically
 
-AT_ONCE = 256
+AT_ONCE = 1024
 """Rows or attempts in work at once; how many calls of each model, is the caller's business."""
 
 T = TypeVar("T")

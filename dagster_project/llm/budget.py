@@ -94,7 +94,16 @@ class Allowance:
     async def _try(
         self, cause: Cause, worst: Charge
     ) -> Reservation | ModelCall | Elsewhere | NoRoom:
-        found = await self._records.reserve(self._version, cause, worst, self._caps)
+        reserving = asyncio.ensure_future(
+            self._records.reserve(self._version, cause, worst, self._caps)
+        )
+        try:
+            found = await asyncio.shield(reserving)
+        except asyncio.CancelledError:
+            found = await reserving
+            if isinstance(found, Reservation) and found.batch is None:
+                await self._records.release(found)
+            raise
         if isinstance(found, Reservation):
             self._note(1, found.worst)
         return found
@@ -119,7 +128,7 @@ class Allowance:
             most, held = f"{self._caps.tokens:,}", f"{found.abandoned.tokens:,}"
         else:
             cap, spent, more = "dollars", _told(gone), _told(worst)
-            most, held = f"{dollars(self._caps.picodollars or 0):g}", _told(found.abandoned)
+            most, held = f"${dollars(self._caps.picodollars or 0):g}", _told(found.abandoned)
         return (
             f"{self._version}: `budget.{cap}` ({most}) is reached: {spent} are spent, and the next call "
             f"to `{cause.model}` could cost {more}. Raise `budget.{cap}` in the recipe and run it again: "
@@ -134,7 +143,7 @@ class Allowance:
 
 
 def _told(charge: Charge) -> str:
-    return f"{dollars(charge.picodollars):.6f}"
+    return f"${dollars(charge.picodollars):.6f}"
 
 
 async def release_abandoned(store: Store, version: VersionName) -> Books:

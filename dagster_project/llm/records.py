@@ -74,8 +74,6 @@ T = TypeVar("T")
 class RecordsFailed(SeedbedError):
     """The records could not be read or written."""
 
-    stops_run = True
-
 
 class Records:
     """The file `calls/calls.sqlite` of a store.

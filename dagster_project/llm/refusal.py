@@ -8,10 +8,6 @@ from dagster_project.errors import SeedbedError
 class ModelRefused(SeedbedError):
     """A model cannot be asked as the recipe declares it."""
 
-    stops_run = True
-
 
 class NotRecorded(SeedbedError):
     """An answer that is not in the records, where only these may be used."""
-
-    stops_run = True

@@ -54,7 +54,10 @@ async def answered(
         _validator(canonical_json(question.json_schema))
     calls: list[ModelCall] = []
     while True:
-        calls.append(await call(question))
+        try:
+            calls.append(await call(question))
+        except CallFailed as error:
+            raise CallFailed(error.kind, str(error), (*calls, *error.calls)) from None
         response = read(
             json.loads(calls[-1].response), CHAT if question.prompt is None else COMPLETION
         )

@@ -1,4 +1,4 @@
-"""The contract of simulations: generators that let somebody act in a world, and write down what came of it.
+"""The contract of simulations: generators that let somebody act in a world, and write it down.
 
 A simulation is a class in a Python file beside a recipe. Simulators that cannot be such a class, or ran
 already, write their trajectories to files or hand them over through a function; a recipe reads these as

@@ -92,6 +92,17 @@ def test_an_answer_that_stays_wrong_is_invalid(tmp_path, repairs: int) -> None:
     assert len(failed.value.calls) == len(server.served) == repairs + 1
 
 
+def test_a_repair_that_gets_no_answer_tells_what_was_paid(tmp_path) -> None:
+    def script(body, seen):
+        return Fault(text="no JSON") if len(body["messages"]) == 1 else Fault(500)
+
+    with FaultServer(script) as server, pytest.raises(CallFailed) as failed:
+        ask(tmp_path, model(server.url, retries=0), ASKED)
+    assert failed.value.kind == "unavailable"
+    assert [call.response for call in failed.value.calls] != []
+    assert len(failed.value.calls) == 1
+
+
 def test_an_answer_that_is_cut_off_is_not_mended(tmp_path) -> None:
     with FaultServer(lambda *_: Fault(text='{"gra', finish_reason="length")) as server:
         with pytest.raises(CallFailed, match="cut off at 32 tokens") as failed:

@@ -34,6 +34,10 @@ from dagster_project.operators.registry import built_in_operators
 from dagster_project.warehouse.snapshot import NotConserved
 
 CASES: dict[str, list[dict[str, Any]]] = {
+    "filter_novelty": [
+        {"columns": ["text"], "most": 0.5, "against": {"other": ["text"]}},
+        {"columns": ["messages"], "recorded_from": 0.2, "within": False},
+    ],
     "parse_code": [{"column": "text"}, {"column": "text", "fenced": "all", "into": "code"}],
     "run_doctests": [{"column": "text"}, {"column": "text", "doctests": "text", "expect": "fail"}],
     "run_tests": [{"column": "text", "tests": "text", "seconds": 2}],

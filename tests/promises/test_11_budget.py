@@ -21,6 +21,8 @@ from hypothesis import strategies as st
 from dagster_project.llm import caller, pace
 from dagster_project.llm.books import books_of
 from dagster_project.llm.budget import BudgetReached, release_abandoned
+from dagster_project.llm.charges import Books
+from dagster_project.llm.records import Records
 from dagster_project.operators.calls import Answer, CallFailed
 from dagster_project.recipe.model import Budget
 from dagster_project.warehouse.store import Store
@@ -158,7 +160,7 @@ def test_a_run_stops_at_the_cap_and_goes_on_when_it_is_raised(tmp_path) -> None:
         assert spend.version.calls == len(answered) == len(server.served) > 0
         worst = 0.002
         assert 0.008 - worst < spend.version.dollars <= 0.008
-        assert "`budget.dollars` (0.008) is reached" in str(reached[0])
+        assert "`budget.dollars` ($0.008) is reached" in str(reached[0])
         assert "Raise `budget.dollars`" in str(reached[0])
         found, spend = ask_each(tmp_path, declared, asked, high)
         assert all(isinstance(one, Answer) for one in found)
@@ -265,6 +267,27 @@ def test_what_a_killed_run_reserved_counts_until_it_is_given_up(tmp_path) -> Non
         asyncio.run(release_abandoned(Store(tmp_path), VERSION))
         (found,), _ = ask_each(tmp_path, model(server.url), questions(1), cap)
         assert isinstance(found, Answer)
+
+
+def test_a_caller_that_is_left_gives_up_what_it_did_not_send(tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(caller, "GRACE", 0.1)
+    reserve = Records.reserve
+
+    async def slow(*given):
+        found = await reserve(*given)
+        await asyncio.sleep(0.5)
+        return found
+
+    async def leave(url: str) -> None:
+        async with asyncio.timeout(0.2):
+            await each(tmp_path, model(url), questions(4), Budget(dollars=1))
+
+    monkeypatch.setattr(Records, "reserve", slow)
+    with FaultServer() as server:
+        with pytest.raises(TimeoutError):
+            asyncio.run(leave(server.url))
+        assert books_of(Store(tmp_path), str(VERSION)) == Books()
+        assert not server.served
 
 
 def test_a_caller_that_is_left_pays_for_what_is_under_way(tmp_path, monkeypatch) -> None:

@@ -1,4 +1,4 @@
-"""Keep rows without stray special tokens, torn tags and open code fences."""
+"""Keep rows without stray special tokens, torn tags, open code fences and thoughts without answer."""
 
 from __future__ import annotations
 
@@ -11,18 +11,22 @@ from pydantic import Field, field_validator
 
 from dagster_project.operators.base import RowOperator, Rule
 from dagster_project.operators.process.chat_turns import turns
-from dagster_project.operators.process.column_kinds import text_or_messages
+from dagster_project.operators.process.column_kinds import message_fields, text_or_messages
+from dagster_project.operators.process.filter_chat_structure import VISIBLE, calls_tools
 from dagster_project.operators.process.markdown_code import FENCED, INLINE
 
 SPECIAL_TOKENS = (
     r"<\|[\w/.:-]{1,40}\|>"  # <|im_start|>, <|endoftext|>, <|eot_id|>, <|assistant|>
     r"|<｜[^<>\s]{1,40}｜>"  # DeepSeek's, with wide bars
     r"|\[/?(?:INST|SYSTEM_PROMPT|AVAILABLE_TOOLS|TOOL_CALLS|TOOL_RESULTS)\]|<</?SYS>>"
-    r"|<(?:start|end)_of_turn>|<(?:bos|eos|pad|unk)>|<extra_id_\d+>|<0x[0-9A-F]{2}>"
+    r"|<(?:start|end)_of_turn>|<(?:bos|eos|pad|unk|mask|cls|sep|sop|eop|eod)>|<extra_id_\d+>"
+    r"|<unused\d+>|<0x[0-9A-F]{2}>|<fim_(?:prefix|middle|suffix|pad)>"
+    r"|(?:\[(?:PAD|CLS|SEP|MASK|UNK|BOS|EOS|EOT)\]\s*){2,}|\A\s*\[(?:CLS|BOS|gMASK)\]"
+    r"|\[(?:PAD|SEP|EOS|EOT)\]\s*\z"  # of BERT; who writes about them has words around one
     r"|(?m:^)[ \t]*###[ \t]*(?:Human|Assistant|User|System|Instruction|Response)[ \t]*:"
 )
 """Special tokens, and the headings that served as such, of Llama, Mistral, Gemma, Qwen, Phi,
-DeepSeek, T5, Alpaca and Vicuna."""
+DeepSeek, T5, BERT, Alpaca and Vicuna."""
 
 BOS, EOS = r"<s>", r"</s>"
 
@@ -32,13 +36,11 @@ BLOCK = r"(?m:^)[ \t>]*````+(?s:.*?)\n[ \t>]*````+[ \t]*(?m:$)"
 FENCE = r"(?m:^)[ \t>]*(?:(?:[-*+]|\d+[.)])[ \t]+)?```+[^`\n]*(?m:$)"
 """A line that opens or closes a block of code, perhaps in a list or a quotation."""
 
+THOUGHTS = ("think", "thinking", "thought", "reasoning", "reflection", "scratchpad")
+"""Names of tags between which a model thinks."""
+
 TAGS = (
-    "think",
-    "thinking",
-    "thought",
-    "reasoning",
-    "reflection",
-    "scratchpad",
+    *THOUGHTS,
     "answer",
     "tool_call",
     "tool_response",
@@ -51,9 +53,9 @@ CALLS = re.compile(r"<(tool_call|function_call)>(.*?)</\1>", re.DOTALL)
 
 
 class FilterBrokenMarkup(RowOperator):
-    """Keeps rows without stray special tokens, torn tags and open code fences.
+    """Keeps rows without stray special tokens, torn tags, open code fences and thoughts without answer.
 
-    Four rules, each on an annotation of its own:
+    Five rules, each on an annotation of its own:
 
     | rule, annotation | counts |
     |---|---|
@@ -63,11 +65,15 @@ class FilterBrokenMarkup(RowOperator):
 that does not parse or has no `name` |
     | `open_fences` | the assistant's turns with an odd number of lines that begin with three \
 backticks |
+    | `thinking_only` | the assistant's turns in which nothing is said outside of thoughts, such as \
+`<think>…</think>` |
 
-    Special tokens are such as `<|im_start|>`, `<|eot_id|>`, `[INST]`, `<end_of_turn>`, and
-    `### Human:` at the beginning of a line; unpaired tags are a `<think>` that is never closed, or
-    a `</tool_call>` that nothing opened. A call that begins with neither `{` nor `[` is in another
-    notation, and left alone.
+    Special tokens are such as `<|im_start|>`, `<|eot_id|>`, `[INST]`, `<end_of_turn>`, `<pad>`, and
+    `### Human:` at the beginning of a line; those of BERT, such as `[PAD]`, in runs, which count
+    once, and where a text begins or ends with them. Unpaired tags are a `<think>` that is never
+    closed, or a `</tool_call>` that nothing opened. A call that begins with neither `{` nor `[` is
+    in another notation, and left alone. Thoughts before a tool call, or before another turn of the
+    assistant, need no answer.
 
     `<s>` and `</s>` also strike text through in HTML, so that only those without counterpart count
     as stray. What stands in Markdown code is left alone by the first three rules: who writes about
@@ -96,6 +102,9 @@ backticks |
     max_open_fences: int | None = Field(
         default=0, ge=0, description="Most turns with an open fence; null for no such rule."
     )
+    max_thinking_only: int | None = Field(
+        default=0, ge=0, description="Most turns that only think; null for no such rule."
+    )
     tags: tuple[str, ...] = Field(
         default=TAGS, description="Names of tags that must come in pairs, without brackets."
     )
@@ -114,8 +123,16 @@ backticks |
 
     def annotations(self, schema: pl.Schema) -> Mapping[str, pl.Expr]:
         said = answers = turns(self, schema, self.column, "assistant")
+        thinking_only = answers.list.eval(_only_thinks(pl.element()))
         if text_or_messages(self, schema, self.column) == "messages":
-            said = pl.col(self.column).list.eval(pl.element().struct.field("content"))
+            message = pl.element().struct
+            role, content = message.field("role"), message.field("content")
+            goes_on = role.shift(-1).is_in(["assistant", "tool_call", "tool"]).fill_null(False)
+            goes_on |= calls_tools(message_fields(schema[self.column]))
+            said = pl.col(self.column).list.eval(content)
+            thinking_only = pl.col(self.column).list.eval(
+                (role == "assistant") & ~goes_on & _only_thinks(content)
+            )
         prose = pl.element().str.replace_all(FENCED, "\n").str.replace_all(INLINE, "`")
         strikes = prose.str.count_matches(BOS).cast(pl.Int64) - prose.str.count_matches(EOS)
         stray = prose.str.count_matches(SPECIAL_TOKENS) + strikes.abs()
@@ -128,6 +145,7 @@ backticks |
                 prose.map_batches(_broken_calls, return_dtype=pl.Int64, is_elementwise=True)
             ),
             "open_fences": answers.list.eval(fences % 2),
+            "thinking_only": thinking_only,
         }
         return {
             f"{self.prefix}{name}": measured[name].list.sum().cast(pl.Int64)
@@ -147,6 +165,7 @@ backticks |
             "unpaired_tags": self.max_unpaired_tags,
             "broken_calls": self.max_broken_calls,
             "open_fences": self.max_open_fences,
+            "thinking_only": self.max_thinking_only,
         }
         return {name: most for name, most in bounds.items() if most is not None}
 
@@ -155,6 +174,13 @@ def _unpaired(text: pl.Expr, tag: str) -> pl.Expr:
     """How many tags of a text are left when pairs are taken away."""
     tags = text.str.extract_all(f"</?{re.escape(tag)}>").list.join("")
     return tags.str.replace_all(f"<{tag}></{tag}>", "", literal=True).str.count_matches("<")
+
+
+def _only_thinks(text: pl.Expr) -> pl.Expr:
+    """Whether a text has thoughts and shows nothing besides."""
+    thoughts = "|".join(f"<{tag}>(?s:.*?)</{tag}>" for tag in THOUGHTS)
+    besides = text.str.replace_all(thoughts, "")
+    return (besides != text) & ~besides.str.contains(VISIBLE)
 
 
 def _broken_calls(texts: pl.Series) -> pl.Series:

@@ -28,13 +28,16 @@ OUT_OF_ORDER = (
 CALLS = ("tool_calls", "function_call")
 """Fields of a message that may be set instead of its content."""
 
+VISIBLE = r"[^\s\p{Cc}\p{Default_Ignorable_Code_Point}\u{2800}]"
+"""A character that shows: no white space, control or zero-width character, or filler."""
+
 
 class FilterChatStructure(RowOperator):
     """Keeps chats whose turns are in order.
 
     | rule | removes a chat | measured, as an annotation |
     |---|---|---|
-    | `empty_turns` | with a message that says nothing: no content, or white space | `empty_turns` |
+    | `empty_turns` | with a message that says nothing: no content, or none that shows | `empty_turns` |
     | `unknown_roles` | with a role that is not in `roles`, or none | `chat_roles` |
     | `system_first` | with a system message anywhere but at the beginning | `chat_roles` |
     | `starts_with_user` | whose first message, the system's aside, is not the user's | `chat_roles` |
@@ -93,12 +96,8 @@ class FilterChatStructure(RowOperator):
         fields = message_fields(schema[self.column])
         message = pl.element().struct
         role, content = message.field("role"), message.field("content")
-        says = content.str.contains(r"\S").fill_null(False) | (role == "tool").fill_null(False)
-        for name in CALLS:
-            if name in fields:
-                call = message.field(name)
-                is_list = isinstance(fields[name], pl.List)
-                says |= (call.list.len() > 0).fill_null(False) if is_list else call.is_not_null()
+        says = content.str.contains(VISIBLE).fill_null(False) | (role == "tool").fill_null(False)
+        says |= calls_tools(fields)
         named = role.str.replace_all(r"\s+", "?").fill_null("?")
         pairs = pl.concat_str([named.shift(1), named], separator=" ").is_in(OUT_OF_ORDER)
         chat = pl.col(self.column)
@@ -137,6 +136,21 @@ class FilterChatStructure(RowOperator):
         if self.max_turns is not None:
             rules.append(Rule("max_turns", turns <= self.max_turns, turns, f"<= {self.max_turns}"))
         return rules
+
+
+def calls_tools(fields: Mapping[str, pl.DataType]) -> pl.Expr:
+    """Whether a message, the element of a list, has tool calls in a field of its own.
+
+    Args:
+        fields: of the messages.
+    """
+    calls = pl.lit(False)
+    for name in CALLS:
+        if name in fields:
+            call = pl.element().struct.field(name)
+            is_list = isinstance(fields[name], pl.List)
+            calls |= (call.list.len() > 0).fill_null(False) if is_list else call.is_not_null()
+    return calls
 
 
 def _count(found: pl.Expr) -> pl.Expr:

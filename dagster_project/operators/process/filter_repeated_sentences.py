@@ -10,11 +10,10 @@ from pydantic import Field
 from dagster_project.operators.base import RowOperator, Rule
 from dagster_project.operators.process.chat_turns import turns
 from dagster_project.operators.process.markdown_code import FENCED
+from dagster_project.operators.process.prose_words import WORD
 
-SENTENCE = r"[^.!?\n。！？]+"
+SENTENCE = r"[^.!?\n。！？｡]+"
 """What stands between stops or line ends; an abbreviation cuts a sentence, which does no harm."""
-
-WORD = r"\b\p{L}\w*"
 
 NO_PROSE = r"[={};|\\]"
 """What stands in code and tables."""
@@ -28,8 +27,8 @@ class FilterRepeatedSentences(RowOperator):
     end with a stop or a line; they are compared in lower case, without what stands around words.
     Those with fewer than `min_words` words that begin with a letter (items, "Thank you!", rows of
     numbers) are not counted, nor are code and rows of tables; answers with fewer than
-    `min_sentences` sentences that count measure 0. A text without spaces has one word a sentence:
-    lower `min_words` for Chinese, Japanese and Thai.
+    `min_sentences` sentences that count measure 0. Where no spaces part words, two letters are one
+    in Chinese and Japanese, four in Thai, which ends its sentences with lines only.
 
     The rule follows Gopher's for duplicate lines (Rae et al. 2021, arXiv 2112.11446), whose bound
     of 0.3 is for web pages: of answers that people wrote it removes songs with a refrain and plans

@@ -9,25 +9,37 @@ from pydantic import Field
 
 from dagster_project.operators.base import RowOperator, Rule
 from dagster_project.operators.process.chat_turns import turns
+from dagster_project.operators.process.prose_words import CHUNK
 
 SHOWN_CHARACTERS = 80
 
 DANGLING = (
     r"(?i)(?:\s(?:an?|the|and|or|but|nor|of|from|into|onto|because|although|if|whether|while|than"
     r"|which|who|whose|when|as|is|are|was|were|has|had|would|could|should|may|might|must|i|we|they"
-    r"|my|your|our|their|its)|\S,)$"
+    r"|my|your|our|their|its)|\S,"
+    r"|[，、；]|[并並而]且|因[为為]|由[于於]|以及|或者|如果|[虽雖]然|[对對][于於]|一[个個种種]|[和与與及把被将將]"
+    r"|[をはへ]|より|および|または|しかし|ために?|という|(?:から|まで|など|いく|さまざま|様々)[のな])$"
 )
 """A last word that another must follow, or a comma. Words that also end sentences, as in "help you
 with" or "do not want to", are not among them."""
 
-LOWER_CASE_END = r"(?:^|\s)[\"'“‘(*]*\p{Ll}[\p{L}\p{M}'’-]*$"
-"""A last word that no capital begins: not a name under a letter, a hashtag or a number."""
-
-SENTENCE_BEFORE = r"\p{Ll}[.!?][\"'”’)\]*]*\s+[\"'“‘(\[*]*\p{Lu}"
-"""A sentence that ends and another that begins, so that this writer uses full stops."""
+SENTENCES_WITHOUT_END = (
+    (
+        r"\p{Ll}[.!?][\"'”’)\]*]*\s+[\"'“‘(\[*]*\p{Lu}",
+        r"(?:^|\s)[\"'“‘(*]*\p{Ll}[\p{L}\p{M}'’-]*$",
+    ),
+    (
+        r"[\p{Han}\p{Hiragana}\p{Katakana}ー][。！？!?][^\p{L}\n]*\p{L}",
+        r"[[\p{Han}\p{Hiragana}\p{Katakana}]--[了吧吗嗎呢啊哦呀嘛啦哈的ねよわぞさなかんうくすつぶむるだたい]]$",
+    ),
+    (r"\p{Hangul}[.!?][^\p{L}\n]*\p{L}", r"[\p{Hangul}--[다요죠까네자게어아지음함야해군걸]]$"),
+)
+"""A sentence that ends and another that begins, so that this writer uses full stops, and a last word
+that ends none: one that no capital begins, which is no name under a letter, hashtag or number; a Chinese
+or Japanese letter that is no final particle and ends no verb or adjective; a Korean one likewise."""
 
 NO_PROSE = (
-    r"(?i)^\s*(?:[-*+•·–—|#>$]|\d+[.):]|[a-z][.)]\s|\[|```|~~~|@|//|import\s|from\s\S+\simport)"
+    r"(?i)^\s*(?:[-*+•·–—|#>$・●○■◆★※]|[一二三四五六七八九十]+、|\d+[.):]|[a-z][.)]\s|\[|```|~~~|@|//|import\s|from\s\S+\simport)"
     r"|(?:https?://|www\.)\S*$|\S+@\S+\.\w+$|\S+\.\w{2,4}/\S*$|\|\s*$|[={}<>;\\]|\w\(|\w_\w"
 )
 """A last line that is an item of a list, a row of a table, a heading, a quotation, an address, or
@@ -36,6 +48,7 @@ code: these need no full stop."""
 CONTINUES = (
     r"(?i)(?:(?:\.\.\.|…)\s*|[(\[*]\s*)(?:to be )?continue[ds]?(?: (?:in|on|below|from)\b[^\n]{0,40})?"
     r"\s*(?:\.\.\.|…|[)\]*.])*\s*$"
+    r"|[(\[（【「]\s*(?:未完)?(?:待[续續]|つづく|続く|계속)\s*[)\]）】」]\s*$"
 )
 """A mark that there is more: `…continued`, `[to be continued]`, `(continued in the next message)`."""
 
@@ -49,10 +62,11 @@ class FilterTruncated(RowOperator):
 
     | rule, annotation | removes an answer |
     |---|---|
-    | `dangling_end` | whose last line is prose and ends with a comma, or with an English word that \
-another must follow, such as `the` or `because` |
+    | `dangling_end` | whose last line is prose and ends with a comma, or with a word of English, \
+Chinese or Japanese that another must follow, such as `the` or `因为` |
     | `no_full_stop` | whose last line is prose and ends with a word in lower case and no full \
-stop, although it has sentences that end with one |
+stop, although it has sentences that end with one; in Chinese, Japanese and Korean, with a word that \
+ends no sentence |
     | `open_fence` | that ends inside a block of code |
     | `continued` | that ends with a mark such as `…continued` or `[to be continued]` |
 
@@ -61,9 +75,9 @@ stop, although it has sentences that end with one |
 
     The measured value is the end of the answer, up to 80 characters; of `open_fence`, the last
     fence. Better to miss than to err: a last line with fewer words than `min_words` (a short
-    answer, a signature, a verse), an item of a list, a row of a table, a heading, an address, code
-    outside of fences, and a line in a script without spaces are never taken for cut off, and any
-    closing quotation mark, bracket, emoji or other sign ends a sentence as a full stop does.
+    answer, a signature, a verse), an item of a list, a row of a table, a heading, an address, and
+    code outside of fences are never taken for cut off, and any closing quotation mark, bracket,
+    emoji or other sign ends a sentence as a full stop does.
 
     A column of text holds one answer a row; null is removed. A chat in which the assistant says
     nothing is kept.
@@ -81,7 +95,10 @@ stop, although it has sentences that end with one |
     open_fence: bool = Field(default=True, description="Whether to use the rule of that name.")
     continued: bool = Field(default=True, description="Whether to use the rule of that name.")
     min_words: int = Field(
-        default=10, ge=1, description="Fewest words of a last line that must end as a sentence."
+        default=10,
+        ge=1,
+        description="Fewest words of a last line that must end as a sentence; where no spaces part "
+        "them, two letters are one.",
     )
     prefix: str = Field(default="", description="Put before the names of the annotations.")
 
@@ -93,12 +110,15 @@ stop, although it has sentences that end with one |
         line = answer.str.extract(r"([^\n]*)$", 1)
         fences = answer.str.extract_all(FENCE)
         prose = (
-            (line.str.count_matches(r"\S+") >= self.min_words)
+            (line.str.count_matches(CHUNK) >= self.min_words)
             & ~line.str.contains(NO_PROSE)
             & (fences.list.len() % 2 == 0)
         )
         dangling = line.str.contains(DANGLING)
-        unstopped = line.str.contains(LOWER_CASE_END) & line.str.contains(SENTENCE_BEFORE)
+        unstopped = pl.any_horizontal(
+            line.str.contains(end) & line.str.contains(before)
+            for before, end in SENTENCES_WITHOUT_END
+        )
         end = answer.str.tail(SHOWN_CHARACTERS)
         found = {
             "dangling_end": pl.when(prose & dangling).then(end),

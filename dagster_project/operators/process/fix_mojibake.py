@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 
@@ -16,6 +17,12 @@ LOST = "\ufffd"
 LEFT = "replacement_characters"
 LONGEST_LINE = 2**31
 
+READ_AS = ("sloppy-windows-1251", "macroman")
+"""Encodings whose mistakes ftfy mostly passes over, since their signs are Cyrillic letters and dashes."""
+
+NO_TEXT = ("Cc", "Cn", "Co", "Cs")
+"""Categories of control characters and of what is no character."""
+
 
 class FixMojibake(_TextCleaner):
     """Repairs texts that were decoded with the wrong encoding: `Itâ€™s` becomes `It’s`.
@@ -23,9 +30,12 @@ class FixMojibake(_TextCleaner):
     Works on texts, and on the `content` of each message of a chat column, line by line. The repair
     is that of the library ftfy, restricted to encodings: UTF-8 read as Latin-1, Windows code pages,
     Mac Roman or code page 437, also more than once, also where bytes were lost or became spaces, and
-    control characters that were meant as Windows-1252. Quotes, entities, ligatures, line ends and
-    Unicode forms stay. Texts in which ftfy's pattern of unlikely neighbours is nowhere are not given
-    to it; they come out of it unchanged anyway.
+    control characters that were meant as Windows-1252. Besides, a line that was read as Windows-1251
+    or Mac Roman is repaired where all of it, read again as UTF-8, makes words of one script each, and
+    one of them shows it: three letters beyond ASCII in a row, or an accented Latin one beside a plain
+    one. Quotes, entities, ligatures, line ends and
+    Unicode forms stay. Texts in which neither ftfy's pattern of unlikely neighbours nor such a line is
+    found are not given to it; they come out of it unchanged anyway.
 
     Adds two annotations: `mojibake`, how many texts or messages were repaired in the row, and
     `replacement_characters`, how many U+FFFD (�) are left after that: characters that nobody can
@@ -54,7 +64,7 @@ class FixMojibake(_TextCleaner):
         return [Rule(LEFT, left <= self.max_left, left, f"<= {self.max_left}")]
 
     def _hints(self) -> Sequence[str]:
-        return [LOST, _suspicious()]
+        return [LOST, _suspicious(), *map(_misread, READ_AS)]
 
     def _clean(self, text: pl.Expr) -> pl.Expr:
         return text.map_batches(_repaired, return_dtype=pl.String, is_elementwise=True)
@@ -79,7 +89,31 @@ def _suspicious() -> str:
     )
 
 
+@cache
+def _misread(encoding: str) -> str:
+    """A line that is UTF-8 beyond ASCII, read in an encoding of single bytes; as a Rust regular
+    expression."""
+    import ftfy.bad_codecs  # noqa: F401  (registers the sloppy encodings)
+
+    def read(first: int, last: int) -> str:
+        return f"[{re.escape(bytes(range(first, last + 1)).decode(encoding))}]"
+
+    after = read(0x80, 0xBF)
+    longer = "|".join(
+        [
+            read(0xC2, 0xDF) + after,
+            read(0xE0, 0xEF) + after + after,
+            read(0xF0, 0xF4) + after + after + after,
+        ]
+    )
+    return rf"(?m:^)[\x00-\x7f]*(?:(?:{longer})[\x00-\x7f]*)+(?m:$)"
+
+
 def _repaired(texts: pl.Series) -> pl.Series:
+    return pl.Series(texts.name, [text and _repair(text) for text in texts], dtype=pl.String)
+
+
+def _repair(text: str) -> str:
     from ftfy import TextFixerConfig, fix_text
 
     config = TextFixerConfig(
@@ -95,6 +129,38 @@ def _repaired(texts: pl.Series) -> pl.Series:
         max_decode_length=LONGEST_LINE,
         explain=False,
     )
-    return pl.Series(
-        texts.name, [text and fix_text(text, config) for text in texts], dtype=pl.String
+    before = None
+    while text != before:
+        before = text
+        text = fix_text("\n".join(map(_reread, text.split("\n"))), config)
+    return text
+
+
+def _reread(line: str) -> str:
+    """A line that was read as one of the encodings, read as UTF-8; any other as it is."""
+    for encoding in () if line.isascii() else READ_AS:
+        try:
+            reread = line.encode(encoding).decode()
+        except UnicodeError:
+            continue
+        if _is_likely(reread):
+            return reread
+    return line
+
+
+def _is_likely(text: str) -> bool:
+    """Whether all words are of one script, and one of them shows that they were meant."""
+    if any(unicodedata.category(each) in NO_TEXT for each in text if each > "\x7f"):
+        return False
+    words = [word for word in re.findall(r"[^\W\d_]+", text) if not word.isascii()]
+    return all(len(set(map(_script, word))) == 1 for word in words) and any(
+        re.search(r"[^\x00-\x7f]{3}|[a-zA-Z][^\x00-\x7f]|[^\x00-\x7f][a-zA-Z]", word)
+        for word in words
     )
+
+
+@cache
+def _script(letter: str) -> str:
+    """The first word of a letter's name, such as `LATIN`; `CJK` for all of Japanese."""
+    script = unicodedata.name(letter, "").partition(" ")[0]
+    return "CJK" if script.startswith(("HIRAGANA", "KATAKANA")) else script

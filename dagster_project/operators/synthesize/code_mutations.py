@@ -5,9 +5,10 @@ from __future__ import annotations
 import ast
 import re
 import warnings
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypeGuard
 
 MutationKind = Literal[
     "comparison",
@@ -45,7 +46,7 @@ ARITHMETIC: dict[type[ast.operator], tuple[str, tuple[str, ...]]] = {
     ast.BitAnd: ("&", ("|",)),
     ast.BitOr: ("|", ("&",)),
 }
-REMOVABLE = (ast.Assign, ast.AugAssign, ast.Expr, ast.Raise, ast.Break, ast.Continue, ast.Delete)
+REMOVABLE = (ast.Assign, ast.AugAssign, ast.Raise, ast.Break, ast.Continue, ast.Delete)
 ORDERLESS = frozenset(["max", "min", "print", "gcd", "lcm", "isclose"])
 """Functions whose arguments mean the same in any order, or nothing."""
 
@@ -145,7 +146,7 @@ class Source:
         if isinstance(node, ast.If | ast.While | ast.IfExp) and not _is_not(node.test):
             negated = b"not (" + self._text(node.test) + b")"
             yield self._put("negated_condition", node.test, negated)
-        if isinstance(node, REMOVABLE) and not _is_said(node):
+        if isinstance(node, REMOVABLE) or _is_call(node):
             yield self._removed(node, block)
 
     def _operators(
@@ -164,10 +165,9 @@ class Source:
         found = re.search(pattern, gap)
         if found is None:
             return
-        line = left.end_lineno or left.lineno
-        line += len(_LINE.findall(gap[: found.start()])) - 1
         for other in others:
             begin, stop = start + found.start(), start + found.end()
+            line = bisect_right(self._lines, begin)
             yield Mutation(kind, line, begin, stop, other.encode(), f"{sign} → {other}")
 
     def _swapped_arguments(self, call: ast.Call) -> Iterator[Mutation]:
@@ -263,6 +263,13 @@ def _below(
 
 def _is_script(node: ast.AST) -> bool:
     return isinstance(node, ast.If) and "__name__" in ast.dump(node.test)
+
+
+def _is_call(node: ast.AST) -> TypeGuard[ast.Expr]:
+    """Whether a statement calls, awaits or yields something, and does nothing with the result."""
+    return isinstance(node, ast.Expr) and isinstance(
+        node.value, ast.Call | ast.Await | ast.Yield | ast.YieldFrom
+    )
 
 
 def _is_said(node: ast.AST) -> bool:

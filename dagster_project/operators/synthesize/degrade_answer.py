@@ -37,7 +37,7 @@ class DegradeAnswer(Generator):
     | degradation | the rejected answer |
     |---|---|
     | `truncated` | is cut off within a sentence, with a fifth to four fifths of it left |
-    | `shuffled` | has its sentences in another order |
+    | `shuffled` | has its sentences, three or more, in another order |
     | `dropped` | lacks a third of its sentences, one of them of the first half |
     | `repeated` | says one sentence three to six times more |
     | `wrong_numbers` | has its last number and up to two others wrong, each wherever it stands |

@@ -15,8 +15,10 @@ STATEMENT = re.compile(r"\D+\w[.!…。！][\"'”’)\s]*")
 """A sentence that asks nothing, and has no number that could be counted in."""
 
 REFERS = frozenset(
-    "he she it they we his her its their this that these those then next also so however after "
-    "finally but and".split()
+    (
+        *("he", "she", "it", "they", "we", "his", "her", "its", "their", "this", "that", "these"),
+        *("those", "then", "next", "also", "so", "however", "after", "finally", "but", "and"),
+    )
 )
 """Words at the start of sentences that go on from another one."""
 

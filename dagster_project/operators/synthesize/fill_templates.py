@@ -11,7 +11,6 @@ from typing import Any, ClassVar, Self
 
 import polars as pl
 from jinja2 import Environment
-from jinja2.defaults import DEFAULT_NAMESPACE
 from jinja2.meta import find_undeclared_variables
 from jinja2.nodes import Filter
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -109,13 +108,7 @@ class FillTemplates(Generator):
 
     @model_validator(mode="after")
     def _slots_are_used(self) -> Self:
-        used: set[str] = set()
-        for template in self._texts():
-            parsed = Environment().parse(template)
-            for one in parsed.find_all(Filter):
-                if one.name == "random":
-                    raise ValueError("the filter `random` gives other rows each time; use a slot")
-            used |= find_undeclared_variables(parsed) - (set(DEFAULT_NAMESPACE) - {"lipsum"})
+        used = set[str]().union(*map(_names, self._texts()))
         if unknown := sorted(used - set(self.slots)):
             near = nearest(unknown[0], self.slots)
             raise ValueError(
@@ -189,6 +182,20 @@ class FillTemplates(Generator):
     def _texts(self) -> Iterator[str]:
         for template in self.templates.values():
             yield from [template] if isinstance(template, str) else (t.content for t in template)
+
+
+def _names(template: str) -> set[str]:
+    """The names that a template uses.
+
+    Raises:
+        ValueError: when it gives something else each time.
+    """
+    environment = Environment()
+    del environment.globals["lipsum"]
+    parsed = environment.parse(template)
+    if any(one.name == "random" for one in parsed.find_all(Filter)):
+        raise ValueError("the filter `random` gives other rows each time; use a slot")
+    return find_undeclared_variables(parsed)
 
 
 def _numbers(size: int, most: int, draw: Random) -> Iterable[int]:

@@ -45,8 +45,9 @@ class MutateCode(Generator):
     Faults are put into functions, where there are any; not into docstrings, annotations, decorators,
     f-strings, classes in functions, or what stands below `if __name__ == …`. A mutant parses and has
     another syntax tree. Whether it fails is not known: let `run_doctests` or `run_tests` with
-    `expect: fail` look at it in the input's own steps, with `column: rejected` for pairs. Some mutants
-    never end; those they turn down by their time limit, or keep, as their rules say.
+    `expect: fail` look at it in the input's own steps, with `column: rejected` for pairs, and take seeds
+    whose own code passes. Mutants that mean the same then fall away, and those that never end cost the
+    time limit.
 
     `shape: replace` gives the seed's code with a fault in the same column; `pair` gives `prompt` (of
     `prompt_column`), `chosen` (the seed's code) and `rejected` (the mutant). Both tell the fault in

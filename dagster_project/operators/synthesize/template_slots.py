@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 import inspect
 from collections.abc import Mapping
-from decimal import Decimal
+from fractions import Fraction
 from functools import cache
 from importlib.util import find_spec
 from random import Random
@@ -24,11 +24,16 @@ FAKER_TOPICS = (
 is made of them changes with it. Numbers of persons and cars are not either: in some locales they
 have a date in them, or chance of their own."""
 
+CHANGING = frozenset(["businesses_ogrn", "individuals_ogrn"])
+"""What has a date in it all the same."""
+
 PATTERN_PROVIDERS = ("bothify", "hexify", "lexify", "numerify")
 
 
 class _Slot(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", populate_by_name=True, allow_inf_nan=False
+    )
 
 
 class Values(_Slot):
@@ -91,8 +96,9 @@ class Fake(_Slot):
     locale: str | None = Field(default=None, description="Default: the generator's `locale`.")
 
 
-def _exact(number: Any) -> Decimal:
-    return Decimal(str(number))
+def _exact(number: Any) -> Fraction:
+    """A number as it is written: 0.1 is a tenth."""
+    return Fraction(str(number))
 
 
 def fill(slots: Mapping[str, Fake], locale: str, draw: Random) -> dict[str, Any]:
@@ -162,4 +168,4 @@ def _providers(locale: str) -> frozenset[str]:
                 found.update(
                     name for name, value in vars(kind).items() if inspect.isfunction(value)
                 )
-    return frozenset(name for name in found if not name.startswith("_"))
+    return frozenset(name for name in found - CHANGING if not name.startswith("_"))

@@ -19,9 +19,15 @@ _ROWS: Mapping[Keyboard, tuple[str, str, str]] = {
     "azerty": ("azertyuiop", "qsdfghjklm", "wxcvbn"),
 }
 _WORD = re.compile(r"[^\W\d_]+")
+_SPOKEN = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")
+"""A word with what is left out in it, such as "wouldn't"."""
+
 _MARKS = re.compile(r"(?<=\w)[.,;:!?'\"](?![.,;:!?'\"])")
 _SPACES = re.compile(r"(?<=\S) (?=\S)")
-_OTHER_MARKS = {".": ",", ",": ".", ";": ",", ":": ";", "!": ".", "?": "."}
+_OTHER_SPOKEN = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")
+"""A word with what is left out in it, such as "wouldn't"."""
+
+_MARKS = {".": ",", ",": ".", ";": ",", ":": ";", "!": ".", "?": "."}
 
 
 def _near(rows: Sequence[str]) -> dict[str, str]:
@@ -49,25 +55,23 @@ def typos(
     keyboard: Keyboard,
     draw: Random,
 ) -> list[Edit]:
-    """So many slips in different places, in words of so many letters at least."""
+    """So many slips, one in a word at most, in words of so many letters at least."""
     places = [
-        (at, word.end())
+        (at, word)
         for word in _WORD.finditer(text)
         if word.end() - word.start() >= shortest
         for at in range(word.start(), word.end())
         if free[at] and not _marked(text, at)
     ]
-    edits: list[Edit] = []
-    for at, end in draw.sample(places, len(places)):
+    edits: dict[int, Edit] = {}
+    for at, word in draw.sample(places, len(places)):
         if len(edits) == count:
             break
-        if any(edit.start - 1 <= at <= edit.end for edit in edits):
-            continue
-        for kind in draw.sample(list(kinds), len(kinds)):
-            if edit := _typo(text, at, end, kind, NEAR[keyboard], draw):
-                edits.append(edit)
+        for kind in draw.sample(kinds, len(kinds)) if word.start() not in edits else ():
+            if edit := _typo(text, at, word.end(), kind, NEAR[keyboard], draw):
+                edits[word.start()] = edit
                 break
-    return edits
+    return list(edits.values())
 
 
 def _typo(
@@ -97,7 +101,7 @@ def other_case(text: str, free: Sequence[int], draw: Random) -> list[Edit]:
     """All in lower case, all in capitals, words that start with capitals, or some words in capitals."""
     way = draw.choice(("lower", "upper", "title", "some"))
     edits: list[Edit] = []
-    for word in _WORD.finditer(text):
+    for word in _SPOKEN.finditer(text):
         said = word.group()
         if way == "some" and draw.random() >= 0.25:
             continue

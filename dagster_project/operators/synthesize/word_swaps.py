@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from random import Random
 
 from dagster_project.operators.synthesize.protected_spans import Edit
@@ -13,7 +14,14 @@ _WORD = re.compile(r"\w+(?:['’-]\w+)*")
 
 def any_of(phrases: Iterable[str], flags: int = 0) -> re.Pattern[str]:
     """Matches any of these as whole words, the longest first."""
-    longest = sorted(set(phrases), key=lambda phrase: (-len(phrase), phrase))
+    return _any_of(tuple(phrases), flags)
+
+
+@lru_cache(maxsize=64)
+def _any_of(phrases: tuple[str, ...], flags: int) -> re.Pattern[str]:
+    longest = sorted({*phrases} - {""}, key=lambda phrase: (-len(phrase), phrase))
+    if not longest:
+        return re.compile(r"(?!)")
     return re.compile(rf"(?<!\w)(?:{'|'.join(map(re.escape, longest))})(?!\w)", flags)
 
 

@@ -41,19 +41,20 @@ def worse(kind: Degradation, answer: str, other: str, draw: Random) -> str | Non
 
 def _truncated(answer: str, draw: Random) -> str | None:
     """Cut off after a word, not where a sentence ends, with a fifth to four fifths left."""
-    ends = {len(answer[: found.end()].rstrip()) for found in _WORD_END.finditer(answer)}
     whole, at = set[int](), 0
     for sentence in sentences(answer):
+        said = sentence.rstrip()
+        whole |= {at + len(said), at + len(said.rstrip(".!?…。！？"))}
         at += len(sentence)
-        whole |= {at, len(answer[:at].rstrip()), len(answer[:at].rstrip().rstrip(".!?…。！？"))}
-    good = [end for end in sorted(ends - whole) if 0.2 <= end / len(answer) <= 0.8]
+    ends = [found.end() for found in _WORD_END.finditer(answer) if found.end() not in whole]
+    good = [end for end in ends if 0.2 <= end / len(answer) <= 0.8]
     return answer[: draw.choice(good)] if good else None
 
 
 def _shuffled(answer: str, draw: Random) -> str | None:
-    """Sentences in another order; what stands between them stays where it is."""
+    """Three sentences or more in another order; what stands between them stays where it is."""
     said, gaps = _parts(answer)
-    if len(set(said)) < 2:
+    if len(set(said)) < 3:
         return None
     order = said
     while order == said:
@@ -149,4 +150,11 @@ def _parts(answer: str) -> tuple[list[str], list[str]]:
 
 
 def _joined(said: list[str], gaps: list[str]) -> str:
-    return "".join(sentence + gap for sentence, gap in zip(said, gaps, strict=True))
+    """Sentences with what stands between them; blocks of code on lines of their own."""
+    text, block_before = "", False
+    for sentence, gap in zip(said, gaps, strict=True):
+        block = sentence.lstrip().startswith(("```", "~~~"))
+        if (block or block_before) and text and not text.endswith("\n"):
+            text += "\n"
+        text, block_before = text + sentence + gap, block
+    return text

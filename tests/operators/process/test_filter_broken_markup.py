@@ -21,6 +21,8 @@ BROKEN = {
     "Done.<end_of_turn>": ("stray_tokens", "1"),
     "Done.<｜end▁of▁sentence｜>": ("stray_tokens", "1"),
     "Done.\n### Human: more": ("stray_tokens", "1"),
+    "[CLS] Hi [PAD] [PAD]\n[PAD]": ("stray_tokens", "2"),
+    "Hi<pad><unk>": ("stray_tokens", "2"),
     "<think>hm\nYes.": ("unpaired_tags", "1"),
     "hm</think> Yes.": ("unpaired_tags", "1"),
     "</think>hm<think> Yes.": ("unpaired_tags", "2"),
@@ -33,6 +35,7 @@ BROKEN = {
     "<function_call>[]</function_call> <tool_call>{'name': 'f'}</tool_call>": ("broken_calls", "2"),
     "See:\n```python\nprint(1)\n": ("open_fences", "1"),
     "1. ```\nx\n```\n```": ("open_fences", "1"),
+    "<think>a</think>\n<thinking>\n```\nb\n```\n</thinking>\u200b\n": ("thinking_only", "1"),
 }
 WHOLE = [
     "Hello.",
@@ -41,6 +44,8 @@ WHOLE = [
     "Write `<|im_start|>` before and `</think>` after.",
     "```\n<|endoftext|> <think>\n```",
     "f <| x |> g, and a<|b",
+    "BERT reads [CLS] first, hides words behind [MASK] and ends with [SEP].",
+    "<think>Code.</think>\n```\nprint(1)\n```",
     "An [INSTALL] note.\n### Instructions:\nStir.",
     "<think>hm</think> Yes. <answer>4</answer>",
     '<think>a <tool_call>{"name": "f"}</tool_call></think> b',
@@ -76,11 +81,12 @@ def test_rules_can_be_switched_off(apply) -> None:
         max_unpaired_tags=None,
         max_broken_calls=None,
         max_open_fences=None,
+        max_thinking_only=None,
     )
     assert apply(off, pl.DataFrame({"text": list(BROKEN)}))[1].is_empty()
     few = FilterBrokenMarkup(column="text", tags=("answer",), max_stray_tokens=9)
     kept, _ = apply(few, pl.DataFrame({"text": ["hm</think> Yes."]}))
-    assert kept.drop("text").row(0) == (0, 0, 0, 0)
+    assert kept.drop("text").row(0) == (0, 0, 0, 0, 0)
     with pytest.raises(ValidationError, match="'<think>' is no name of a tag"):
         FilterBrokenMarkup(tags=("<think>",))
 
@@ -99,6 +105,29 @@ def test_tokens_count_in_any_role_tags_and_fences_in_answers(apply) -> None:
     assert set(removed["rule"]) == {"stray_tokens"}
 
 
+def test_thoughts_before_a_tool_call_need_no_answer(apply) -> None:
+    call = [{"name": "f"}]
+    rows = [
+        [("user", "<think>a</think>", None), ("assistant", "<think>a</think>", None)],
+        [("assistant", "<think>a</think>", None), ("user", "b", None)],
+        [("assistant", "<think>a</think>", call)],
+        [("assistant", "<think>a</think>", None), ("tool_call", "f()", None)],
+        [("assistant", "<think>a</think>", None), ("assistant", "b", None)],
+    ]
+    names = ("role", "content", "tool_calls")
+    chats = [[dict(zip(names, turn, strict=True)) for turn in row] for row in rows]
+    message = pl.Struct(
+        {
+            "role": pl.String,
+            "content": pl.String,
+            "tool_calls": pl.List(pl.Struct({"name": pl.String})),
+        }
+    )
+    frame = pl.DataFrame({"messages": chats}, {"messages": pl.List(message)})
+    _, removed = apply(FilterBrokenMarkup(), frame)
+    assert removed.select("row", "rule").rows() == [(0, "thinking_only"), (1, "thinking_only")]
+
+
 @settings(max_examples=30, deadline=None, derandomize=True)
 @given(tags=st.lists(st.sampled_from(["<think>", "</think>"]), max_size=7))
 def test_tags_are_left_when_pairs_are_taken(apply, tags: list[str]) -> None:
@@ -111,7 +140,7 @@ def test_tags_are_left_when_pairs_are_taken(apply, tags: list[str]) -> None:
             left += not opened
             opened = 0
     kept, _ = apply(
-        FilterBrokenMarkup(column="text", max_unpaired_tags=99),
+        FilterBrokenMarkup(column="text", max_unpaired_tags=99, max_thinking_only=None),
         pl.DataFrame({"text": [" x ".join(tags)]}),
     )
     assert kept["unpaired_tags"].item() == left + opened

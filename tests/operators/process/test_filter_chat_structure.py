@@ -61,10 +61,10 @@ def test_empty_turns(apply) -> None:
     user, answer = chat("ua")
     chats = [
         [user, answer | {"content": None}],
-        [user, answer | {"content": " \n\u3000"}],
+        [user, answer | {"content": " \n\u3000\u200b\ufeff\u3164"}],
         [user | {"content": ""}, answer],
         [user, answer | {"content": None, "tool_calls": ["f"]}],
-        [user, answer, chat("t")[0] | {"content": ""}, answer],
+        [user, answer, chat("t")[0] | {"content": ""}, answer | {"content": "\u200b👍"}],
         [user, answer | {"content": None, "tool_calls": []}],
         [user, None, answer],
         None,

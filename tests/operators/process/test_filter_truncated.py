@@ -20,6 +20,12 @@ CUT = {
     START + "fell.\n\n…continued": "continued",
     START + "fell. [to be continued]": "continued",
     START + "fell.\n\n(continued in the next message)": "continued",
+    "罗马曾是一个大帝国的首都，有许多皇帝、元老和将军，": "dangling_end",
+    "罗马曾是一个大帝国的首都，这个帝国后来灭亡，是因为": "dangling_end",
+    "罗马曾是一个大帝国的首都。它的皇帝们在城里修建宫殿、广场、浴场，并且在城外修建": "no_full_stop",
+    "ローマは長い間、大きな帝国の首都でした。それは多くの皇帝によって統治され": "no_full_stop",
+    "로마는 큰 제국의 수도였습니다. 많은 황제들이 이 도시에 궁전과 광장을 짓고 성벽을": "no_full_stop",
+    "罗马曾是一个大帝国的首都。\n（未完待续）": "continued",
 }
 WHOLE = [
     "",
@@ -42,7 +48,9 @@ WHOLE = [
     "I wandered lonely as a cloud that floats on high over vales and hills",
     "```python\nprint(1)\n```",
     "import os\nfor name in os.listdir(path): print(name) if name.endswith(suffix) else None",
-    "ローマは長い間、大きな帝国の首都でした。それは多くの皇帝によって統治され",
+    "ローマは長い間、大きな帝国の首都でした。それは多くの皇帝によって統治された",
+    "罗马曾是一个大帝国的首都。你可以先读这本书，再去看看那里的遗迹就可以了",
+    "이 문제는 아주 쉽습니다. 먼저 설정을 열고 화면을 눌러서 글자 크기를 바꾸면 다 돼요",
     "To be continued is a phrase.",
     "If you want more, I can continue.",
 ]

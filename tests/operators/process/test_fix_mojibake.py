@@ -1,4 +1,4 @@
-"""Wrong encodings are undone; what ftfy would do, no more and no less."""
+"""Wrong encodings are undone: what ftfy would do, and lines read as Windows-1251 or Mac Roman."""
 
 from __future__ import annotations
 
@@ -49,6 +49,46 @@ def test_texts_are_repaired_and_counted(apply) -> None:
     assert removed.select("row", "rule", "measured", "threshold").rows() == [
         (3, "replacement_characters", "2", "<= 1")
     ]
+
+
+@pytest.mark.parametrize("encoding", ["cp1251", "mac-roman"])
+@pytest.mark.parametrize("times", [1, 2])
+def test_lines_in_other_encodings_are_restored(apply, encoding: str, times: int) -> None:
+    right = [
+        "Der Mann grüßt früh.",
+        "Où est l’été ?",
+        "Çocuk gülüyor",
+        "Она ещё здесь.",
+        "Їхній ґанок",
+    ]
+    right += ["متى يصل القطار؟", "雨がまた降った"]
+    wrong = {}
+    for text in right:
+        try:
+            garbled = text
+            for _ in range(times):
+                garbled = garbled.encode().decode(encoding)
+            wrong[text] = f"plain\n{garbled}\n"
+        except UnicodeDecodeError:  # the encoding has no sign for a byte of it
+            continue
+    kept, _ = apply(FixMojibake(columns=("text",)), pl.DataFrame({"text": list(wrong.values())}))
+    assert kept["text"].to_list() == [f"plain\n{text}\n" for text in wrong]
+    assert len(wrong) > 2
+
+
+RIGHT = [
+    "Ні",
+    "U = 220 В±10 %",
+    "l’île d’être à l’âge",
+    "“Élan” – ‘à la’",
+    "АО «Р» — 5 В°",
+    "Ті, Ві, Мі",
+]
+
+
+def test_right_texts_that_could_be_read_again_stay(apply) -> None:
+    kept, _ = apply(FixMojibake(columns=("text",)), pl.DataFrame({"text": RIGHT}))
+    assert kept["text"].to_list() == RIGHT
 
 
 @pytest.mark.parametrize("encoding", ENCODINGS)
