@@ -28,9 +28,12 @@ FILTERS: dict[str, tuple[str, Sequence[str]]] = {
     "special_token": ("filter_broken_markup", ("stray_tokens",)),
     "thinking_tag": ("filter_broken_markup", ("unpaired_tags",)),
     "tool_tag": ("filter_broken_markup", ("unpaired_tags",)),
+    "thinking_only": ("filter_broken_markup", ("thinking_only",)),
     "truncated": ("filter_truncated", ()),
+    "truncated_cjk": ("filter_truncated", ()),
     "copied_prompt": ("filter_copied_prompt", ()),
     "repeated_sentences": ("filter_repeated_sentences", ()),
+    "repeated_cjk": ("filter_repeated_sentences", ()),
     "wrong_language": ("filter_answer_language", ()),
     "empty_turn": ("filter_chat_structure", ("empty_turns",)),
     "role_order": ("filter_chat_structure", ROLES),
@@ -54,13 +57,25 @@ OTHERS_OFF: dict[str, dict[str, Any]] = {
 """By the first rule that is meant: the settings that switch the others off."""
 
 
+TABLES = {
+    "filters": "Post-training filters, on hand-written examples",
+    "held_out": "Post-training filters, on examples held out when they were mended",
+}
+
+
 def post_training(data: Path | None) -> None:
     """Print what each filter, by its defaults, removes of the hand-written examples, and each of its
     errors."""
-    rows = examples("filters")
+    for name, title in TABLES.items():
+        _judged(title, examples(name))
+
+
+def _judged(title: str, rows: Sequence[dict]) -> None:
     lines, errors = [], []
     for kind, (operator, rules) in FILTERS.items():
         own = [row for row in rows if row["kind"] == kind]
+        if not own:
+            continue
         frame = pl.DataFrame(
             {"messages": [row["messages"] for row in own]},
             schema={"messages": pl.List(pl.Struct({"role": pl.String, "content": pl.String}))},
@@ -85,7 +100,7 @@ def post_training(data: Path | None) -> None:
         for what, wrong in (("missed", planted - gone), ("false", gone - planted)):
             errors += [(kind, what, own[at]["messages"]) for at in sorted(wrong)]
     headings = ["what", "planted", "found", "lookalikes", "removed of these", "recall", "precision"]
-    table("Post-training filters, on hand-written examples", headings, lines)
+    table(title, headings, lines)
     print("\nErrors:\n")
     for kind, what, messages in errors:
         told = " / ".join(f"{turn['role']}: {turn['content']!r}" for turn in messages)

@@ -70,8 +70,8 @@ class Decontaminate(RelationOperator):
     **Templates do not count.** A run of words is left out, of what is held and of the whole, when more
     than `common_items` different items have it, or when more than `common_rows` rows have it (the rule
     of GPT-3) and ten times as many as the middle run of that item: an item that itself stands in many
-    rows is not taken for a template. A run that begins in a template and ends in an item's first words
-    does count, and for `gpt3` and `datatrove` one is enough: leave templates out of what is compared.
+    rows is not taken for a template. Left out with it are the runs that begin or end in it; of an item
+    with fewer words of its own than a run, those that hold all of them count.
 
     Measured for each row: `contamination`, the largest share of an item that it holds, 0 to 1,
     `contaminated_by`, that item as `reference:row`, and `contaminated`, whether it is too much. Each
@@ -226,7 +226,8 @@ class Decontaminate(RelationOperator):
         return {"text": compared_text(self, schema, self.searched, self.roles)}
 
     def _own(self, matches: NDArray[np.uint32]) -> NDArray[np.bool_]:
-        """Which n-grams of items count: those that are no template's."""
+        """Which n-grams of items count: those that have no word of a template; or, in an item in which
+        all have, those with most words of its own."""
         import numpy as np
 
         assert self._items is not None
@@ -243,4 +244,24 @@ class Decontaminate(RelationOperator):
         )
         own = there.copy()
         own[there] = (rows[there] <= self.common_rows) | (rows[there] <= MOST_COMMON * middle)
-        return own
+        words = _own_words(own, items, known.size)
+        most = pl.DataFrame({"item": items, "words": words}).select(pl.max("words").over("item"))
+        return own & (words == most["words"].to_numpy())
+
+
+def _own_words(own: NDArray[np.bool_], items: NDArray[np.int64], size: int) -> NDArray[np.int64]:
+    """How many words of each run lie in no run of a template.
+
+    Args:
+        own: for each run, whether it is no template's.
+        items: of which item each run is, ascending.
+        size: words of a run.
+    """
+    import numpy as np
+
+    first = np.arange(len(own)) + items * (size - 1)
+    templates = np.zeros(len(own) + (int(items[-1]) + 1) * (size - 1) + 1, np.int64)
+    templates[first[~own]] += 1
+    templates[first[~own] + size] -= 1
+    free = np.concatenate([[0], np.cumsum(np.cumsum(templates) == 0)])
+    return free[first + size] - free[first]

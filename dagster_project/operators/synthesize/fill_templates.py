@@ -6,6 +6,7 @@ import itertools
 import json
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from importlib.util import find_spec
 from random import Random
 from typing import Any, ClassVar, Self
 
@@ -32,6 +33,8 @@ from dagster_project.operators.synthesize.template_slots import (
     Values,
     fill,
     require_faker,
+    size_of,
+    value_at,
 )
 from dagster_project.recipe.problems import nearest
 
@@ -83,7 +86,7 @@ class FillTemplates(Generator):
         rows: 500
 
     Raises:
-        OperatorMisuse: when Faker is needed and not installed, or has no such provider or locale.
+        OperatorMisuse: when Faker has no such provider or locale.
     """
 
     origin: ClassVar[Origin] = "synthesised"
@@ -119,6 +122,14 @@ class FillTemplates(Generator):
             raise ValueError(f"slot `{unused[0]}` is used in no template")
         return self
 
+    @model_validator(mode="after")
+    def _installed(self) -> Self:
+        if self._fakes and find_spec("faker") is None:
+            raise ValueError(
+                "made-up values need Faker; install it with `pip install 'seedbed[faker]'`"
+            )
+        return self
+
     def runs_with(self) -> Sequence[str]:
         return self.libraries if self._fakes else ("jinja2",)
 
@@ -147,12 +158,12 @@ class FillTemplates(Generator):
         """Values by slot."""
         fakes = self._fakes
         given = {name: slot for name, slot in self.slots.items() if not isinstance(slot, Fake)}
-        sizes = [slot.size for slot in given.values()]
+        sizes = [size_of(slot) for slot in given.values()]
         numbers = [0] if fakes else _numbers(math.prod(sizes), self.most, draw)
         for number in numbers:
             places = [draw.randrange(size) for size in sizes] if fakes else _places(number, sizes)
             values = {
-                name: slot.at(place)
+                name: value_at(slot, place)
                 for (name, slot), place in zip(given.items(), places, strict=True)
             }
             yield values | fill(fakes, self.locale, draw)

@@ -7,9 +7,8 @@ import inspect
 from collections.abc import Mapping
 from fractions import Fraction
 from functools import cache
-from importlib.util import find_spec
 from random import Random
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -36,24 +35,8 @@ class _Slot(BaseModel):
     )
 
 
-class Values(_Slot):
-    """One of given values, written as a list or as `{values: […]}`."""
-
-    values: tuple[Any, ...] = Field(min_length=1, description="All equally likely.")
-
-    @model_validator(mode="before")
-    @classmethod
-    def _list(cls, given: Any) -> Any:
-        return {"values": given} if isinstance(given, list | tuple) else given
-
-    @property
-    def size(self) -> int:
-        """How many there are."""
-        return len(self.values)
-
-    def at(self, index: int) -> Any:
-        """The value of a number."""
-        return self.values[index]
+Values = Annotated[tuple[Any, ...], Field(min_length=1)]
+"""One of given values, all equally likely, written as a list."""
 
 
 class Range(_Slot):
@@ -77,10 +60,10 @@ class Range(_Slot):
         """How many there are."""
         if isinstance(self.start, datetime.date) and isinstance(self.to, datetime.date):
             return (self.to - self.start).days // int(self.step) + 1
-        return int((_exact(self.to) - _exact(self.start)) // _exact(self.step)) + 1
+        return (_exact(self.to) - _exact(self.start)) // _exact(self.step) + 1
 
     def at(self, index: int) -> int | float | datetime.date:
-        """The value of a number."""
+        """The one of a number."""
         if isinstance(self.start, datetime.date):
             return self.start + datetime.timedelta(days=index * int(self.step))
         if isinstance(self.start, int) and isinstance(self.step, int):
@@ -101,6 +84,16 @@ def _exact(number: Any) -> Fraction:
     return Fraction(str(number))
 
 
+def size_of(slot: Values | Range) -> int:
+    """How many values there are."""
+    return slot.size if isinstance(slot, Range) else len(slot)
+
+
+def value_at(slot: Values | Range, index: int) -> Any:
+    """The value of a number."""
+    return slot.at(index) if isinstance(slot, Range) else slot[index]
+
+
 def fill(slots: Mapping[str, Fake], locale: str, draw: Random) -> dict[str, Any]:
     """A made-up value for each slot.
 
@@ -110,7 +103,7 @@ def fill(slots: Mapping[str, Fake], locale: str, draw: Random) -> dict[str, Any]
         draw: chance; the same values for the same chance and version of Faker.
 
     Raises:
-        OperatorMisuse: when Faker is not installed, or has no such provider or locale.
+        OperatorMisuse: when Faker has no such provider or locale.
     """
     found: dict[str, Any] = {}
     for name, slot in slots.items():
@@ -146,10 +139,6 @@ def require_faker(slots: Mapping[str, Fake], locale: str) -> None:
 
 @cache
 def _faker(locale: str) -> Any:
-    if find_spec("faker") is None:
-        raise OperatorMisuse(
-            "made-up values need Faker; install it with `pip install 'seedbed[faker]'`"
-        )
     from faker import Faker
 
     try:

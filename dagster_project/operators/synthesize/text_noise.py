@@ -24,10 +24,7 @@ _SPOKEN = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")
 
 _MARKS = re.compile(r"(?<=\w)[.,;:!?'\"](?![.,;:!?'\"])")
 _SPACES = re.compile(r"(?<=\S) (?=\S)")
-_OTHER_SPOKEN = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")
-"""A word with what is left out in it, such as "wouldn't"."""
-
-_MARKS = {".": ",", ",": ".", ";": ",", ":": ";", "!": ".", "?": "."}
+_OTHER_MARKS = {".": ",", ",": ".", ";": ",", ":": ";", "!": ".", "?": "."}
 
 
 def _near(rows: Sequence[str]) -> dict[str, str]:

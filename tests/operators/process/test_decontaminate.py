@@ -135,6 +135,20 @@ def test_a_template_makes_no_row_contaminated() -> None:
     assert found.removed.height == 60, "an item that stands in many rows is no template"
 
 
+@pytest.mark.parametrize("variant", ["tulu3", "palm", "gpt3", "datatrove"])
+def test_a_run_out_of_a_template_into_an_item_does_not_count(variant: str) -> None:
+    generator = random.Random(6)
+    before, after = sentence(generator, 30), sentence(generator, 30)
+    own = [[f"own{number}", *sentence(generator, 4)] for number in range(30)]
+    items = [" ".join(before + words * 5 + after) for words in own]
+    rows = [" ".join(before + words[:2] + sentence(generator, 30) + after) for words in own]
+    found = decide([*rows, " ".join(own[3] * 5)], items, variant=variant)
+    assert found.removed["row"].to_list() == [30]
+    short = [" ".join(before + words + after) for words in own]
+    found = decide([*rows, short[7]], short, variant=variant)
+    assert found.removed["row"].to_list() == [30], "too short for a run of its own words alone"
+
+
 def test_rows_stay_where_they_are_only_marked() -> None:
     item = " ".join(sentence(random.Random(4), 20))
     found = decide([item, "other"], [item], remove=False)

@@ -50,7 +50,7 @@ def test_blocks_of_code_stay_blocks() -> None:
     for number in range(20):
         made = worse("shuffled", answer, "", Random(number))
         assert made is not None
-        assert re.search(r"(?m)^```python\na = 1. \n```$", made)
+        assert re.search(r"(?m)^```python\na = 1. \n``` ?$", made)
     assert worse("shuffled", "One. Two.", "", Random(0)) is None
 
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from dagster_project.operators.base import OperatorMisuse
-from dagster_project.operators.synthesize import template_slots
+from dagster_project.operators.synthesize import fill_templates
 from dagster_project.operators.synthesize.fill_templates import FillTemplates
 
 TEMPLATES = {"question": "{{ n }} {{ thing }}", "answer": "{{ n * 2 }}"}
@@ -143,12 +143,10 @@ def test_what_faker_cannot_do_the_same_again(slot: dict, told: str) -> None:
 
 
 def test_without_faker(monkeypatch: pytest.MonkeyPatch) -> None:
-    template_slots._faker.cache_clear()
-    template_slots._providers.cache_clear()
-    monkeypatch.setattr(template_slots, "find_spec", lambda name: None)
-    generator = filling({"n": [1], "thing": {"faker": "name"}})
-    with pytest.raises(OperatorMisuse, match=r"pip install 'seedbed\[faker\]'"):
-        generator.produces(pl.Schema())
+    monkeypatch.setattr(fill_templates, "find_spec", lambda name: None)
+    assert filling({"n": [1], "thing": ["a"]}).attempts(0) == 1
+    with pytest.raises(ValidationError, match=r"pip install 'seedbed\[faker\]'"):
+        filling({"n": [1], "thing": {"faker": "name"}})
 
 
 @pytest.mark.parametrize(
