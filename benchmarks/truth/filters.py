@@ -53,6 +53,7 @@ OTHERS_OFF: dict[str, dict[str, Any]] = {
         "min_turns": None,
     },
     ROLES[0]: {"empty_turns": False},
+    "thinking_only": {"max_stray_tokens": None, "max_unpaired_tags": None},
 }
 """By the first rule that is meant: the settings that switch the others off."""
 

@@ -1,8 +1,13 @@
 """The contract of simulations: generators that let somebody act in a world, and write it down.
 
-A simulation is a class in a Python file beside a recipe. Simulators that cannot be such a class, or ran
-already, write their trajectories to files or hand them over through a function; a recipe reads these as
-`files` or `python` inputs.
+A simulation is a class in a Python file beside a recipe. Simulators that cannot be such a class, or that
+ran already, leave trajectories behind; a recipe reads those as `files`, or through a function that turns
+the simulator's own form into rows:
+
+    inputs:
+      logs: {python: trajectories.py:read, params: {path: logs/till.jsonl}, licence: CC0-1.0}
+    steps:
+      - filter_chat_structure: {column: messages}
 """
 
 from __future__ import annotations
@@ -110,6 +115,14 @@ class Simulation(Generator):
     error, and what the assistant makes of it is part of the lesson. Rare events are the point of a
     simulation: give them rates of their own, say in `events` which of them happened, and balance the
     rows by that.
+
+    Example:
+        generate: {simulate_till: {rates: {card_declined: 0.4}}}
+        rows: 200
+
+    Raises:
+        OperatorMisuse: when a message of an episode has a field that messages do not have.
+        ToolsBroken: when a tool's definition is none.
     """
 
     origin: ClassVar[Origin] = "synthesised"

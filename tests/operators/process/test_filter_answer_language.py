@@ -47,6 +47,25 @@ def test_only_a_clear_difference_counts(apply) -> None:
     assert apply(sure, rows)[1]["row"].to_list() == [10]
 
 
+def test_few_letters_tell_a_language_with_a_script_of_its_own(apply) -> None:
+    rows = frame(
+        ("お湯の沸かし方を教えてください。", ENGLISH),
+        (ENGLISH, "어제는 날씨가 좋았습니다."),
+        (ENGLISH, "Вчера была очень хорошая погода."),
+        ("日本の首都はどこですか。", "東京"),
+        ("Какая вчера была погода?", "Погода була дуже гарна."),
+        ("英語で自己紹介を書いてください。", ENGLISH),
+        ("영어로 자기소개를 써 주세요.", ENGLISH),
+        ("Как это будет по-английски, скажи, пожалуйста?", ENGLISH),
+    )
+    _, removed = apply(FilterAnswerLanguage(column="a", prompt="p"), rows)
+    assert removed.select("row", "measured").rows() == [
+        (0, "ja, answered in en"),
+        (1, "en, answered in ko"),
+        (2, "en, answered in ru"),
+    ]
+
+
 def test_all_turns_of_a_role_are_one_text(apply) -> None:
     rows = [
         [("system", ENGLISH), ("user", GERMAN), ("assistant", GERMAN)],

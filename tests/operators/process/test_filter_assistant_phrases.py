@@ -29,6 +29,12 @@ REFUSALS = [
     "That goes against my programming.",
     "im sorry but i cant help you with that",
     "Sorry, I can’t do it.",
+    "I won't be able to help you with that.",
+    "That's not something I can do, but I can explain how locks work.",
+    "I'd rather not write that.",
+    "I'm afraid I don't have the ability to open attachments.",
+    "Sure, but I don't think it would be appropriate for me to say who should win.",
+    "It is your phone. Even so, I'm not in a position to give legal advice.",
 ]
 IDENTITIES = [
     "I am ChatGPT, how can I help?",
@@ -42,6 +48,11 @@ IDENTITIES = [
     "As an AI language model, there are limits.",
     "As an AI assistant, my goal is to help.",
     "I'm just an AI language model.",
+    "I'm an AI, so I have no birthday.",
+    "I am an artificial intelligence.",
+    "No, I'm just a computer program, so I do not have feelings.",
+    "Being a virtual assistant, I never sleep.",
+    "You are talking to Qwen.",
 ]
 CUTOFFS = [
     "As of my last update in 2021, there were 50.",
@@ -51,6 +62,9 @@ CUTOFFS = [
     "I was trained on data up to September 2021.",
     "I do not have information about events after 2022.",
     "I don't have access to real-time data.",
+    "I can't browse the internet.",
+    "Based on my training data, which ends in 2021, it is open.",
+    "I'm unable to access current weather data.",
 ]
 INNOCENT = [
     "I'm sorry to hear that. You can try turning it off and on.",
@@ -59,6 +73,13 @@ INNOCENT = [
     "I can't help but laugh.",
     "You cannot help with that unless you have a licence.",
     "She said she would not help him, and left.",
+    "“I can't help you,” he whispered through the door.",
+    'Write: "I must decline to answer", and sign it.',
+    "I can't recommend it enough, and I won't lie to you.",
+    "There is something I can't find in your code. This is something I can help with!",
+    "I am an AI researcher, and I'm a virtual assistant from Manila.",
+    "My training ends in June, and the data cut-off of the trial is in May.",
+    "I can't see a semicolon, and the sensor sends real-time data.",
     "I'm Claude Monet, and I paint water lilies.",
     "I'm a Gemini, and my sister is a Leo.",
     "My llama is hungry.",

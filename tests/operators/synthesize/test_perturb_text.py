@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import re
 from random import Random
 from typing import Any
@@ -67,6 +68,15 @@ def test_edits_never_touch_what_is_protected(text: str, wanted: list) -> None:
     place = 0
     for one in kept:
         place = after.index(one, place) + len(one)
+
+
+@given(st.text(alphabet="abcdefgh12. ?`{}\nÉ", max_size=80), st.integers(0, 9))
+def test_numbers_and_code_stay_whatever_the_text(text: str, number: int) -> None:
+    generator = PerturbText(columns=("t",), kinds_at_once=4, edits=9, min_word=1)
+    for one in asyncio.run(generator.attempt([{"t": text}], Random(number), None)):  # pyright: ignore
+        if one.rejection is None:
+            for pattern in (r"\d+", r"`[^`\n]+`", r"\{[^{}\s]+\}"):
+                assert re.findall(pattern, one.values["t"]) == re.findall(pattern, text)
 
 
 @pytest.mark.parametrize("kind", ["typos", "case", "punctuation", "spaces"])
