@@ -35,6 +35,14 @@ TEMPLATE = (
     "signs. Do not skip a step and do not use a calculator. Here is the problem that you are to solve:"
 )
 
+AROUND = (
+    "Below is an exercise for pupils of grade five. Answer in full sentences, show how you came to the "
+    "answer, and round to two digits where that is needed. A sketch may help. Exercise:",
+    "Give only the number as your answer, without units, on the last line, and nothing else at all "
+    "after it.",
+)
+"""Another template, before and after; not looked at when `decontaminate` was mended for the first."""
+
 
 def decontaminate(data: Path | None) -> None:
     """Print what is found of each kind by each variant, and on clean rows."""
@@ -47,7 +55,7 @@ def decontaminate(data: Path | None) -> None:
         flagged[variant] = _flag("decontaminate", {"variant": variant}, rows, test)
     headings = ["rows", "to flag", "planted", *(f"`{variant}`" for variant in VARIANTS)]
     table("decontaminate: rows flagged", headings, _by_kind(planted, len(clean), flagged))
-    _templated(test, clean)
+    _templated(data, test, clean)
     _read(rows, test, len(clean), flagged)
     if data:
         _semantic(data, planted, test)
@@ -120,21 +128,28 @@ def _edited(item: str, every: int, draw: random.Random) -> str:
     return " ".join(words)
 
 
-def _templated(test: list[str], clean: list[str]) -> None:
-    """Items and rows begin with the same 60 words, and have nothing else in common."""
-    items = [f"{TEMPLATE}\n{item}" for item in test]
-    bare = {
-        variant: set(_flag("decontaminate", {"variant": variant}, clean[:1_000], test))
-        for variant in VARIANTS
-    }
+def _templated(data: Path | None, test: list[str], clean: list[str]) -> None:
+    """Items and rows have the same words around, and nothing else in common."""
+    others = [f"{question}\n{answer}" for question, answer in gsm8k(data, "train")[-1_000:]]
     lines = []
-    for some in (5, 20, 1_000):
-        rows = [f"{TEMPLATE}\n{row}" if at < some else row for at, row in enumerate(clean[:1_000])]
-        told = []
-        for variant in VARIANTS:
-            found = set(_flag("decontaminate", {"variant": variant}, rows, items)) - bare[variant]
-            told.append(len(found))
-        lines.append((f"{some:,} of 1,000 clean rows with the items' template", some, *told))
+    for name, before, after, texts in (
+        ("the items' template", TEMPLATE, "", clean[:1_000]),
+        ("their other template, before and after", *AROUND, others),
+    ):
+        items = [f"{before}\n{item}\n{after}" for item in test]
+        bare = {
+            variant: set(_flag("decontaminate", {"variant": variant}, texts, test))
+            for variant in VARIANTS
+        }
+        for some in (5, 20, 1_000):
+            rows = [
+                f"{before}\n{row}\n{after}" if at < some else row for at, row in enumerate(texts)
+            ]
+            told = []
+            for variant in VARIANTS:
+                found = set(_flag("decontaminate", {"variant": variant}, rows, items))
+                told.append(len(found - bare[variant]))
+            lines.append((f"{some:,} of 1,000 clean rows with {name}", some, *told))
     headings = ["rows", "planted", *(f"`{variant}`" for variant in VARIANTS)]
     table("decontaminate: rows flagged only because they share a template", headings, lines)
 

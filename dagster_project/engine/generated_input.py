@@ -238,7 +238,7 @@ def _make(
         attempts=generation.attempts,
         stopped_by=generation.stopped_by,
     )
-    if generation.stopped_by != "budget":
+    if generation.finished:
         key = _key(plan, name, seeds.opened, wanted)
         write_sealed(store.landed / "generated" / f"{key}.json", finished)
     return finished, source

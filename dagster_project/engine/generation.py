@@ -129,6 +129,13 @@ class Generation:
     accepted: list[int] = field(default_factory=list)
     attempts: int = 0
     stopped_by: StoppedBy = "enough"
+    lasting: bool = True
+
+    @property
+    def finished(self) -> bool:
+        """Whether making the rows again would come to the same: not where the budget ended it, or an
+        answer that was missing this time may be there the next."""
+        return self.stopped_by == "enough" or (self.stopped_by != "budget" and self.lasting)
 
     def run(self) -> None:
         """Make candidates until enough are accepted, or no more can be made."""
@@ -147,6 +154,7 @@ class Generation:
             if not self._round(min(left, self._round_size(made)), most - made):
                 self.stopped_by = "budget"
                 break
+        self._require_hope([], at_least=1)
         self._set_surplus_aside()
 
     def records(self) -> list[Records]:
@@ -197,6 +205,7 @@ class Generation:
         for index, answered in enumerate(done[:reached]):
             if len(made) >= room:
                 break
+            self.lasting = self.lasting and answered.lasting
             made += self._made(answered, given[index], first + index, start + len(made))
             self.attempts += 1
         made = self._typed(made)
@@ -330,6 +339,7 @@ class Generation:
         key = digest([chunk.key, stage.steps[0].number])
         if key not in self.passed:
             done = run_steps(chunk.load(), stage.steps, self.annotations, self.answers)
+            self.lasting = self.lasting and done.lasting
             self.passed[key] = Chunk(key, chunk.input, done.rows.height, lambda: done.rows)
         return self.passed[key]
 
@@ -349,16 +359,16 @@ class Generation:
             start += len(made)
         self.accepted = self.accepted[: self.wanted]
 
-    def _require_hope(self, made: list[Made]) -> None:
-        before = [one for each in self.rounds for one in each]
-        if len(before) + len(made) < HOPELESS or any(
-            one.error is None for one in (*before[-HOPELESS:], *made)
-        ):
+    def _require_hope(self, made: list[Made], at_least: int = HOPELESS) -> None:
+        """Stop where so many attempts or more came to nothing but failures."""
+        before = [one for each in self.rounds for one in each][-HOPELESS:]
+        tried = [*before, *made]
+        if len(tried) < at_least or any(one.error is None for one in tried):
             return
         raise RunStopped(
-            f"step {self.step.name}: the last {len(before[-HOPELESS:]) + len(made)} attempts all "
-            "failed. Nothing is published; answers that came are recorded and will not be paid for "
-            f"again. First error: {made[0].error if made else before[0].error}"
+            f"step {self.step.name}: the last {len(tried)} attempts all failed. Nothing is published; "
+            "answers that came are recorded and will not be paid for again. First error: "
+            f"{tried[0].error}"
         )
 
     def _landed(self, made: Sequence[Made]) -> Records:

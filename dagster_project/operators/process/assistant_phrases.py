@@ -51,7 +51,7 @@ PARTS = {
     r"|content|stories|code (?:that|for))|generate|create (?:any|content|material|such|that|this|a|an"
     r"|images)|produce (?:any|content|such|that|this|material)|compose|engage (?:in|with)|answer"
     r" (?:that|this|your|the|such|any|questions)|discuss|share (?:that|this|such|any"
-    r"|the|personal|private|information|instructions|details)|participate in|recommend (?:any|that"
+    r"|personal|private|information|instructions|details)|participate in|recommend (?:any|that"
     r" you|specific|a|an)|do (?:that|this|so|what you)|say (?:that|this|such|anything)|disclose"
     r"|reveal|comment on|tell (?:you (?:how to|what|who|which|where|when|whether|if|about|that|the)"
     r"|jokes|that|a|racist|sexist)|complete (?:this|that|your)|perform (?:this|that|such)|respond"
@@ -76,7 +76,7 @@ REFUSALS: tuple[str, ...] = (
     # An apology and a refusal: "I'm sorry, but I can't go into that", "I'm afraid I must say no".
     r"(?:sorry|afraid|apologi[sz]e|apologies)[,.;:!]*(?: for [^.!?\n]+[,.;:!])?(?: but| that| as"
     r"| however)?,? (?:i|we) ?(?:really |simply |just )?<cannot> (?:to )?(?:<help>|help|offer|give"
-    r"|write|create|produce|engage|answer|continue|support|advise|recommend|do it|tell you how"
+    r"|write|create|produce|engage|answer|continue|support|share|recommend|do it|tell you how"
     r"|complete|perform|access|open|see|view|predict|translate)",
     # A refusal alone: "I cannot assist with that request", "I'd rather not do that".
     r"i ?(?:simply |really |just |also |still |unfortunately |respectfully )?<cannot>(?: [a-z]+ly)?"
@@ -104,7 +104,7 @@ REFUSALS: tuple[str, ...] = (
     r"(?:not|don't|isn't|wouldn't|inappropriate|unethical|irresponsible|wrong|illegal)(?: (?:think"
     r"|believe|feel) (?:that )?(?:it|that|this)(?:'s| is| would))?(?: be)?(?: appropriate| ethical"
     r"| possible| right| responsible| okay| ok| proper| safe)? for me to (?:<help>|give"
-    r"|write|create|take sides|express|judge)",
+    r"|write|create|take sides|express|judge|say|suggest|do)",
     r"(?:against|violates?|violating|outside|beyond) my <rules>",
     r"i(?: am|'m| was|'ve been| have been) (?:designed|programmed|trained|instructed|made|built)"
     r" (?:not to|to (?:avoid|refuse|decline|be harmless))",

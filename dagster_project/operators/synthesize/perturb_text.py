@@ -78,9 +78,9 @@ class PerturbText(Generator):
     | `synonyms` | words of the mapping `synonyms` (EDA, Wei & Zou, 2019) |
     | `entities` | each entity of `entities` that is named, for another of its kind, the same one \
 throughout the row; in `entity_columns` too, such as the answer |
-    | `distractor` | a sentence beside the point, between two others or in front (GSM-IC, Shi et al., \
-2023): one of `distractors`, or a statement of another seed's `distractor_column` that goes on from \
-nothing, has no digits, and none of the row's words but stop words |
+    | `distractor` | a sentence beside the point, in front or between two others, not before one with a \
+pronoun (GSM-IC, Shi et al., 2023): one of `distractors`, or a statement of another seed's \
+`distractor_column` without pronouns, digits, and words of the row but stop words; told in English |
 
     New rows have all columns of the seed. What `protect` names is never touched, nor the characters
     next to it; that is code, formulas, links, placeholders and numbers. Numbers in words are words.
@@ -94,8 +94,9 @@ of `invariant_columns` does not occur as often; or an entity that was swapped st
 column or message |
     | `repeated` | it is an earlier version of the seed |
 
-    A slip can make another word, "form" of "from"; no list of words is looked at. `rate` is about twice
-    what typists leave in (1.2 in 100, Dhakal et al., 2018); `synonym_rate` is EDA's.
+    There are as many attempts as seeds: for more rows than seeds, raise `versions`. A slip can make
+    another word, "form" of "from"; no list of words is looked at. `rate` is about twice what
+    typists leave in (1.2 in 100, Dhakal et al., 2018); `synonym_rate` is EDA's.
 
     Example:
         generate: {perturb_text: {columns: [question], kinds: [typos, case, spaces], versions: 2}}

@@ -36,7 +36,8 @@ def test_shares(apply) -> None:
     assert kept["repeated_sentences"].to_list() == pytest.approx(list(TEXTS.values()))
     _, removed = apply(FilterRepeatedSentences(column="text"), frame)
     assert removed.select("row", "rule", "measured", "threshold").rows() == [
-        (1, "repeated_sentences", "0.8", "<= 0.5")
+        (row, "repeated_sentences", share, "<= 0.5")
+        for row, share in [(1, "0.8"), (11, "0.8"), (12, "0.75"), (13, "0.8")]
     ]
     words = FilterRepeatedSentences(column="text", min_words=1, max_share=1)
     assert apply(words, frame)[0]["repeated_sentences"][9] == pytest.approx(8 / 9, abs=1e-4)
