@@ -99,8 +99,10 @@ def contest(
 
 
 def _tokens(rows: pl.DataFrame) -> pl.Series:
-    lengths = sum(np.diff(tokenized(rows[name].to_list())[1]) for name in ("prompt", "answer"))
-    return pl.Series(lengths, dtype=pl.Int64) if rows.height else pl.Series([], dtype=pl.Int64)
+    prompts, answers = (
+        np.diff(tokenized(rows[name].to_list())[1]) for name in ("prompt", "answer")
+    )
+    return pl.Series(prompts + answers, dtype=pl.Int64)
 
 
 def _chosen(entry: Entry, tokens: pl.Series, kind: Kind, amount: int, seed: int) -> pl.Series:

@@ -89,9 +89,9 @@ def spent(
     """What a version has spent on calls of models, over all of its runs, and on what."""
     import asyncio
 
+    from dagster_project.llm.books import books_of, ledger
     from dagster_project.llm.budget import release_abandoned
     from dagster_project.llm.money import dollars
-    from dagster_project.llm.books import books_of, ledger
     from dagster_project.recipe.loading import load_recipes
     from dagster_project.warehouse.store import Store
 

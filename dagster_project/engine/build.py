@@ -214,9 +214,9 @@ class _Run:
         """The rows of all inputs, those with steps of their own that need all rows after these."""
         chunks: list[Chunk] = []
         for opened in self.prepared.inputs:
-            sample = self.prepared.sample
-            whole = sample is None or isinstance(opened, GeneratedRows)
-            taken = opened.chunks if whole else trial_rows(opened.chunks, sample)
+            taken, sample = opened.chunks, self.prepared.sample
+            if sample is not None and not isinstance(opened, GeneratedRows):
+                taken = trial_rows(taken, sample)
             self.input_rows[opened.number] = (
                 sum(chunk.rows for chunk in taken) + opened.unreadable.height
             )

@@ -87,17 +87,19 @@ def _one(name: str, rows: int, attempts: pl.DataFrame) -> Forecast:
             drawn.append((share * sum(r[1] for r in chosen), share * sum(r[2] for r in chosen)))
     dollars, tokens = (sorted(values) for values in zip(*drawn, strict=True))
     low = int((1 - LEVEL) / 2 * len(drawn))
-    share = rows / attempts["accepted"].sum()
+    totals = attempts.select(pl.col("accepted", "dollars", "tokens", "seconds").sum())
+    accepted, paid, read, took = totals.row(0)
+    share = rows / accepted
     return Forecast(
         input=name,
         rows=rows,
         pilot_attempts=attempts.height,
-        pilot_accepted=attempts["accepted"].sum(),
-        dollars=share * attempts["dollars"].sum(),
+        pilot_accepted=accepted,
+        dollars=share * paid,
         least_dollars=dollars[low],
         most_dollars=dollars[-1 - low],
-        tokens=share * attempts["tokens"].sum(),
+        tokens=share * read,
         least_tokens=tokens[low],
         most_tokens=tokens[-1 - low],
-        seconds=share * attempts["seconds"].sum(),
+        seconds=share * took,
     )

@@ -149,7 +149,9 @@ def _in_order(ids, start, end, places, masks, blocks, length, state):
 
 
 @compiled
-def _compare(ids, ranks, offsets, known, most, floor, within, nearest, similarity):
+def _compare(  # noqa: PLR0915
+    ids, ranks, offsets, known, most, floor, within, nearest, similarity
+):
     texts = len(offsets) - 1
     vocabulary = 1
     for word in ids:

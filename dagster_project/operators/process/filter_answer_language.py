@@ -42,7 +42,7 @@ EXEMPT = (
 
 SHARED_SCRIPTS = ("Latin", "Cyrillic")
 """Those of many languages. Of other scripts the detector was right whenever it was sure, from 8 letters
-on, in some 130 sentences of 28 languages that were cut at several lengths."""
+on, in some 120 sentences of 28 languages that were cut at several lengths."""
 
 
 class FilterAnswerLanguage(RowOperator):

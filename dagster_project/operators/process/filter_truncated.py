@@ -17,8 +17,8 @@ DANGLING = (
     r"(?i)(?:\s(?:an?|the|and|or|but|nor|of|from|into|onto|because|although|if|whether|while|than"
     r"|which|who|whose|when|as|is|are|was|were|has|had|would|could|should|may|might|must|i|we|they"
     r"|my|your|our|their|its)|\S,"
-    r"|[，、；]|[并並而]且|因[为為]|由[于於]|以及|或者|如果|[虽雖]然|[对對][于於]|一[个個种種]|[和与與及把被将將]"
-    r"|[をはへ]|より|および|または|しかし|ために?|という|(?:から|まで|など|いく|さまざま|様々)[のな])$"
+    r"|[，、；]|[并並而]且|因[为為]|由[于於]|以及|或者|如果|[虽雖]然|[對对關关][于於]"
+    r"|[をへ]|[^ちん]は|および|または|しかし|ために|という|(?:から|まで|など)の|さまざまな|様々な)$"
 )
 """A last word that another must follow, or a comma. Words that also end sentences, as in "help you
 with" or "do not want to", are not among them."""

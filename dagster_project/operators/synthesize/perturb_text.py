@@ -95,8 +95,7 @@ column or message |
     | `repeated` | it is an earlier version of the seed |
 
     There are as many attempts as seeds: for more rows than seeds, raise `versions`. A slip can make
-    another word, "form" of "from"; no list of words is looked at. `rate` is about twice what
-    typists leave in (1.2 in 100, Dhakal et al., 2018); `synonym_rate` is EDA's.
+    another word, "form" of "from"; no list of words is looked at. `synonym_rate` is EDA's.
 
     Example:
         generate: {perturb_text: {columns: [question], kinds: [typos, case, spaces], versions: 2}}

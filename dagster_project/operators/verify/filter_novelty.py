@@ -25,10 +25,10 @@ class FilterNovelty(RelationOperator):
     """Keeps rows that say something new: not nearly the words, in the order, of an earlier one.
 
     The rule of Self-Instruct (Wang et al. 2022, arXiv 2212.10560): a row goes whose ROUGE-L (the
-    F-measure of the longest common subsequence of words, without stemming) with a row of `against`, or with
-    an earlier row that stays, is above `most`, 0.7 as published. It goes into the row that it is most
-    like, which it names, with the similarity. Rows are decided one after the other, so that rows that
-    come later change nothing: right for a generated input, whose rows grow round by round.
+    F-measure of the longest common subsequence of words, without stemming) with a row of `against`, or
+    with an earlier row that stays, is above `most`, 0.7 as published. It goes into the row that it is
+    most like, which it names, with the similarity. Rows are decided one after the other, so that rows
+    that come later change nothing: right for a generated input, whose rows grow round by round.
 
     Every pair above the threshold is found; nothing is approximate. Words are letters and digits of any
     script, in lower case; for ASCII they are those of the package `rouge_score`, which sees no others.
