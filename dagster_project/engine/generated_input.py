@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import polars as pl
-from pydantic import BaseModel, ConfigDict
 
 from dagster_project.engine.accounts import RuleCount, StepCount
 from dagster_project.engine.answering import Answering
@@ -22,8 +21,10 @@ from dagster_project.operators.generator import Generator
 from dagster_project.recipe.model import GeneratedInput
 from dagster_project.warehouse.landing import (
     LandedBlock,
+    LandedGeneration,
     LandedSource,
     block_folder,
+    generation_path,
     land_block,
     land_source,
     read_source,
@@ -52,17 +53,6 @@ GENERATIONS = pl.Schema(
 
 class NotMade(RunStopped):
     """An input whose rows have not been made yet, where none may be made."""
-
-
-class _Finished(BaseModel):
-    """How the making of an input's rows ended, and where they are."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    source_id: str
-    accepted: int
-    attempts: int
-    stopped_by: str
 
 
 @dataclass(frozen=True)
@@ -184,11 +174,11 @@ def _key(plan: Plan, name: str, seeds: OpenInput | None, wanted: int) -> str:
 
 def _made_before(
     plan: Plan, name: str, seeds: OpenInput | None, wanted: int, store: Store
-) -> tuple[_Finished | None, LandedSource | None]:
-    path = store.landed / "generated" / f"{_key(plan, name, seeds, wanted)}.json"
+) -> tuple[LandedGeneration | None, LandedSource | None]:
+    path = generation_path(store, _key(plan, name, seeds, wanted))
     if not path.exists():
         return None, None
-    finished = read_sealed(path, _Finished)
+    finished = read_sealed(path, LandedGeneration)
     if not source_path(store, finished.source_id).exists():
         return None, None
     return finished, read_source(store, finished.source_id)
@@ -205,7 +195,7 @@ def _make(
     store: Store,
     answers: Answering,
     say: Callable[[str], None],
-) -> tuple[_Finished, LandedSource]:
+) -> tuple[LandedGeneration, LandedSource]:
     _, measured = flow(schema, frozenset(), plan.own_steps(name))
     generation = Generation(
         number,
@@ -232,7 +222,7 @@ def _make(
         )
         blocks.append(land_block(store, key, records.parsed, records.origin))
     source = land_source(store, blocks, [])
-    finished = _Finished(
+    finished = LandedGeneration(
         source_id=source.source_id,
         accepted=len(generation.accepted),
         attempts=generation.attempts,
@@ -240,7 +230,7 @@ def _make(
     )
     if generation.finished:
         key = _key(plan, name, seeds.opened, wanted)
-        write_sealed(store.landed / "generated" / f"{key}.json", finished)
+        write_sealed(generation_path(store, key), finished)
     return finished, source
 
 

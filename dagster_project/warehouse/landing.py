@@ -75,6 +75,29 @@ class LandedSource(BaseModel):
     files: tuple[LandedFile, ...]
 
 
+class LandedGeneration(BaseModel):
+    """How the making of an input's rows ended, and where they are.
+
+    Attributes:
+        source_id: of the source that holds its candidates.
+        accepted: how many passed.
+        attempts: how many were made.
+        stopped_by: why no more were.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    source_id: str
+    accepted: int
+    attempts: int
+    stopped_by: str
+
+
+def generation_path(store: Store, key: str) -> Path:
+    """Where it stands how the making of what this key names ended."""
+    return store.landed / "generated" / f"{key}.json"
+
+
 def block_folder(store: Store, key: str) -> Path:
     """Where a block's files are."""
     return store.landed / "blocks" / key[:2] / key

@@ -25,6 +25,7 @@ class Store:
         snapshots/<dataset>/<version>/.building-*        a build in progress, or one that was killed
         landed/blocks/<aa>/<key>/{parsed,origin}.parquet a landed piece of an external input
         landed/sources/<content id>.json                 which blocks make up an external input
+        landed/generated/<key>.json                      how the making of an input's rows ended
         calls/                                           what models answered and programs came to
         cache/                                           stage results; may be deleted at any time
     """

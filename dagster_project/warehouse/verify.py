@@ -12,8 +12,10 @@ from dagster_project.identity import file_digest
 from dagster_project.warehouse.address import Answer, SnapshotAddress
 from dagster_project.warehouse.landing import (
     LandedBlock,
+    LandedGeneration,
     LandedSource,
     block_folder,
+    generation_path,
     read_source,
     source_path,
 )
@@ -225,6 +227,8 @@ class _Check:
         for note in sorted(self.store.landed.glob("blocks/*/*/block.json")):
             if note not in self._read:
                 self._sealed(note, NOBODY, lambda note=note: read_sealed(note, LandedBlock))
+        for note in sorted(generation_path(self.store, "*").parent.glob("*.json")):
+            self._sealed(note, NOBODY, lambda note=note: read_sealed(note, LandedGeneration))
 
     def content(self, path: Path, sha256: str, size: int | None) -> None:
         """Check a file's bytes."""
