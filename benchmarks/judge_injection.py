@@ -27,7 +27,7 @@ import polars as pl
 from dagster_project.llm.caller import Caller
 from dagster_project.operators.calls import CallFailed, Calls, Outcome, Program
 from dagster_project.operators.verify.judge_rows import JudgeRows
-from dagster_project.recipe.model import Model
+from dagster_project.recipe.models import Model
 from dagster_project.warehouse.store import Store
 from dagster_project.workspace import VersionName
 

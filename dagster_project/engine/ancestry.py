@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import polars as pl
 
 from dagster_project.engine.inputs import OpenInput
-from dagster_project.recipe.model import Model
+from dagster_project.recipe.models import Model
 from dagster_project.warehouse.connect import open_snapshot
 from dagster_project.warehouse.store import Store
 from dagster_project.workspace import VersionName

@@ -17,7 +17,8 @@ from dagster_project.identity import digest
 from dagster_project.operators.acquire.block import ORIGIN_SCHEMA, Block, Records, SourceFile
 from dagster_project.operators.acquire.input_error import InputError
 from dagster_project.operators.models.sentence_embeddings import embed
-from dagster_project.recipe.model import Contest, ContestInput, Rows
+from dagster_project.recipe.contest import Contest, Rows
+from dagster_project.recipe.model import ContestInput
 from dagster_project.warehouse.connect import connect
 from dagster_project.warehouse.publish import current
 from dagster_project.warehouse.store import Store

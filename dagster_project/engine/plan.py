@@ -22,14 +22,8 @@ from dagster_project.operators.registry import (
     operators_beside,
 )
 from dagster_project.recipe.loading import DeclaredVersion
-from dagster_project.recipe.model import (
-    ContestInput,
-    GeneratedInput,
-    Input,
-    Model,
-    PythonInput,
-    Step,
-)
+from dagster_project.recipe.model import ContestInput, GeneratedInput, Input, PythonInput, Step
+from dagster_project.recipe.models import Model
 from dagster_project.recipe.problems import DeclarationError, Problem
 from dagster_project.recipe.validation import problems_of
 from dagster_project.warehouse.schema import FORMAT

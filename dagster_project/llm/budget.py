@@ -19,7 +19,7 @@ from dagster_project.llm.charges import (
 from dagster_project.llm.money import dollars, picodollars
 from dagster_project.llm.records import Records
 from dagster_project.operators.calls import ModelCall
-from dagster_project.recipe.model import Budget
+from dagster_project.recipe.models import Budget
 from dagster_project.warehouse.store import Store
 from dagster_project.workspace import VersionName
 

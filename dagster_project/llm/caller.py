@@ -23,7 +23,7 @@ from dagster_project.llm.served_model import ServedModel
 from dagster_project.llm.structured import answered
 from dagster_project.llm.usage import charged, worst
 from dagster_project.operators.calls import Answer, CallFailed, ModelCall, Question
-from dagster_project.recipe.model import Budget, Model
+from dagster_project.recipe.models import Budget, Model
 from dagster_project.warehouse.store import Store
 from dagster_project.workspace import VersionName
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from decimal import ROUND_CEILING, Decimal
 
-from dagster_project.recipe.model import Prices
+from dagster_project.recipe.models import Prices
 
 PICODOLLARS = 10**12
 

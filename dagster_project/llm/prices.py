@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import yaml
 
-from dagster_project.recipe.model import Model, Prices
+from dagster_project.recipe.models import Model, Prices
 
 TABLE = Path(__file__).with_name("prices.yaml")
 FREE = Prices(input=0, output=0)

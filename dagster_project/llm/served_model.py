@@ -20,7 +20,7 @@ from dagster_project.llm.records import Records
 from dagster_project.llm.refusal import ModelRefused
 from dagster_project.llm.request import Request
 from dagster_project.operators.calls import CallFailed
-from dagster_project.recipe.model import Budget, Model, Prices
+from dagster_project.recipe.models import Budget, Model, Prices
 
 NOT_ALLOWED, NO_CREDIT = (401, 403), (402,)
 NOT_FOUND = (301, 302, 303, 307, 308, 404, 405, 410)

@@ -11,7 +11,7 @@ from dagster_project.llm.charges import Charge
 from dagster_project.llm.money import cost
 from dagster_project.llm.request import Request
 from dagster_project.llm.response import Response
-from dagster_project.recipe.model import Prices
+from dagster_project.recipe.models import Prices
 
 TEMPLATE_TOKENS = 256
 MESSAGE_TOKENS = 16

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from dagster_project.quality.audited import Audited, Subject
-from dagster_project.recipe.model import Declared
+from dagster_project.recipe.declared import Declared
 from dagster_project.warehouse.connect import identifier
 
 

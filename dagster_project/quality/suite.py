@@ -12,8 +12,8 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 from dagster_project.quality.arguments import IN_SQL, Locate, Location, argument_problems
 from dagster_project.quality.audited import one_select
 from dagster_project.quality.core_expectations import CORE
+from dagster_project.recipe.declared import Declared
 from dagster_project.recipe.loading import DeclaredVersion
-from dagster_project.recipe.model import Declared
 from dagster_project.recipe.problems import DeclarationError, Problem
 from dagster_project.recipe.validation import problems_of
 from dagster_project.recipe.yaml_source import YamlSource, read_yaml

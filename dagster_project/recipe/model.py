@@ -8,7 +8,6 @@ from typing import Annotated, Any, Literal
 
 from pydantic import (
     BaseModel,
-    ConfigDict,
     Discriminator,
     Field,
     Tag,
@@ -17,21 +16,17 @@ from pydantic import (
     model_validator,
 )
 
-from dagster_project.workspace import NameRefused, VersionName
+from dagster_project.recipe.contest import Contest
+from dagster_project.recipe.declared import Declared, version_name
+from dagster_project.recipe.models import Budget, Model
+from dagster_project.workspace import VersionName
 
 Phase = Literal["pretrain", "sft", "preference", "reward", "rl"]
 
 OWNER = re.compile(r"team:[A-Za-z0-9_]+|[^@\s]+@[^@\s]+\.[^@\s]+")
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}")
-ENVIRONMENT_NAME = re.compile(r"[A-Z_][A-Z0-9_]{0,127}")
 TAG_KEY = re.compile(r"[A-Za-z0-9_.-]{1,63}")
 TAG_VALUE = re.compile(r"[A-Za-z0-9_.-]{0,63}")
-
-
-class Declared(BaseModel):
-    """Base of everything a recipe declares: fixed once read, no unknown fields."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class Step(Declared):
@@ -88,7 +83,7 @@ class VersionInput(_Input):
     @field_validator("version")
     @classmethod
     def _version(cls, value: str) -> str:
-        return _version_name(value)
+        return version_name(value)
 
 
 class FilesInput(_Input):
@@ -132,7 +127,7 @@ class SqlInput(_Input):
     @field_validator("versions")
     @classmethod
     def _versions(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        return tuple(_version_name(item) for item in value)
+        return tuple(version_name(item) for item in value)
 
 
 class PythonInput(_Input):
@@ -217,70 +212,6 @@ class GeneratedInput(_Input):
         return self.max_candidates or 10 * self.rows
 
 
-class Rows(Declared):
-    """Rows of a version."""
-
-    version: str = Field(description="`dataset/version`.")
-    where: str | None = Field(default=None, description="An SQL condition on them.")
-    columns: tuple[str, ...] = Field(
-        default=(),
-        max_length=2,
-        description="The column of prompts and that of answers, or one of chats or texts; default: "
-        "by their usual names.",
-    )
-
-    @field_validator("version")
-    @classmethod
-    def _version(cls, value: str) -> str:
-        return _version_name(value)
-
-
-class Pool(Rows):
-    """Rows that baselines draw from."""
-
-    baselines: tuple[Literal["random", "longest"], ...] = Field(
-        default=("random", "longest"), description="How."
-    )
-
-
-class Amount(Declared):
-    """How much a contestant may train on: one of these."""
-
-    rows: int | None = Field(default=None, ge=1, description="So many rows.")
-    tokens: int | None = Field(default=None, ge=1, description="So many tokens.")
-
-    @model_validator(mode="after")
-    def _one(self) -> Amount:
-        if (self.rows is None) == (self.tokens is None):
-            raise ValueError("give `rows` or `tokens`, one of them")
-        return self
-
-
-class Contest(Declared):
-    """A contest between versions: the fixed models are trained on each, at equal budgets, and scored on
-    the same held-out rows."""
-
-    contestants: dict[str, Rows] = Field(min_length=1, description="Who competes, by name.")
-    pool: Pool | None = Field(
-        default=None, description="Where baselines draw from: rows before anybody chose among them."
-    )
-    evaluation: Rows = Field(
-        description="The held-out rows. Rows equal to them are not trained on."
-    )
-    budgets: tuple[Amount, ...] = Field(
-        default=(), description="What is trained on; several make a learning curve."
-    )
-    everything: bool = Field(
-        default=True, description="Whether all rows of each are a budget too, an unequal one."
-    )
-    seeds: int = Field(default=5, ge=1, le=100, description="Draws of rows, where they are drawn.")
-    models: tuple[Literal["language_model", "embedding_map"], ...] = Field(
-        default=("language_model", "embedding_map"),
-        min_length=1,
-        description="The fixed models; one alone is blind to what the other sees.",
-    )
-
-
 class ContestInput(_Input):
     """The scores of a contest."""
 
@@ -314,88 +245,6 @@ Input = Annotated[
         custom_error_message=f"an input is a mapping with exactly one of {', '.join(_KINDS)}",
     ),
 ]
-
-
-class Prices(Declared):
-    """What a model costs, in US dollars for a million tokens."""
-
-    input: float = Field(ge=0, description="For tokens that it reads.")
-    output: float = Field(ge=0, description="For tokens that it writes.")
-
-
-class Model(Declared):
-    """A model that steps may ask, by the name that the recipe gives it."""
-
-    provider: Literal["openai", "embedded"] = Field(
-        default="openai",
-        description="`openai`: any endpoint that speaks as OpenAI's does (hosted, vLLM, Ollama, "
-        "llama.cpp); `embedded`: a small model that runs in this process and needs no network.",
-    )
-    model: str | None = Field(default=None, description="What the provider calls it.")
-    base_url: str | None = Field(
-        default=None, description="Where it is served, e.g. `http://127.0.0.1:8000/v1`."
-    )
-    key: str | None = Field(
-        default=None,
-        description="The environment variable that holds the key. A key is never written down here.",
-    )
-    licence: str | None = Field(
-        default=None,
-        description="SPDX identifier, or the name of the terms, under which its answers may be used.",
-    )
-    prices: Prices | None = Field(
-        default=None, description="Default: as in the price table, by the model's name."
-    )
-    concurrent: int = Field(default=8, ge=1, le=1024, description="Most calls at once.")
-    requests_per_minute: int | None = Field(default=None, ge=1, description="Most calls a minute.")
-    tokens_per_minute: int | None = Field(default=None, ge=1, description="Most tokens a minute.")
-    timeout: float = Field(default=120, gt=0, description="Longest wait for an answer, in seconds.")
-    retries: int = Field(
-        default=5, ge=0, le=20, description="How often a call that failed is made again."
-    )
-    repairs: int = Field(
-        default=1,
-        ge=0,
-        le=5,
-        description="How often a model is asked to mend an answer that is not as its schema says.",
-    )
-    batch: bool = Field(
-        default=False, description="Ask through the provider's batch endpoint: slower, cheaper."
-    )
-
-    @model_validator(mode="after")
-    def _complete(self) -> Model:
-        if self.provider == "openai" and (self.model is None or self.base_url is None):
-            raise ValueError("`provider: openai` needs `model` and `base_url`")
-        if self.provider == "embedded":
-            given = [name for name in ("model", "base_url", "key", "batch") if getattr(self, name)]
-            if given:
-                raise ValueError(f"`provider: embedded` takes no `{given[0]}`")
-        if "@" in (self.base_url or ""):
-            raise ValueError("`base_url` must hold no password; name the key's variable in `key`")
-        if self.key is not None and not ENVIRONMENT_NAME.fullmatch(self.key):
-            raise ValueError(
-                "`key` is the name of an environment variable, such as OPENAI_API_KEY, not a key"
-            )
-        return self
-
-    @property
-    def identity(self) -> dict[str, Any]:
-        """What can change its answers."""
-        return {"provider": self.provider, "model": self.model, "base_url": self.base_url}
-
-
-class Budget(Declared):
-    """What a version may spend, over all of its materializations. A contract: at the cap a run stops,
-    and goes on when the cap is raised."""
-
-    dollars: float | None = Field(default=None, ge=0, description="US dollars, in all.")
-    tokens: int | None = Field(default=None, ge=0, description="Model tokens, in and out.")
-    rows: int | None = Field(default=None, ge=0, description="Rows in the published version.")
-    unknown_prices: Literal["refuse", "allow"] = Field(
-        default="refuse",
-        description="What to do about a model whose price is not known: `allow` counts its tokens only.",
-    )
 
 
 class Limits(Declared):
@@ -525,13 +374,6 @@ class Recipe(Declared):
             elif isinstance(source, SqlInput | ContestInput):
                 names.update(dict.fromkeys(VersionName.parse(item) for item in source.versions))
         return list(names)
-
-
-def _version_name(value: str) -> str:
-    try:
-        return str(VersionName.parse(value))
-    except NameRefused as error:
-        raise ValueError(str(error)) from error
 
 
 def _python_reference(value: str) -> str:

@@ -9,7 +9,7 @@ import json
 import sys
 from pathlib import Path
 
-from dagster_project.recipe.model import Budget
+from dagster_project.recipe.models import Budget
 from tests.llm.asking import ask_each, chat, model
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from dagster_project.llm.caller import Caller, Spend
 from dagster_project.operators.calls import Answer, Question
-from dagster_project.recipe.model import Budget, Model, Prices
+from dagster_project.recipe.models import Budget, Model, Prices
 from dagster_project.warehouse.store import Store
 from dagster_project.workspace import VersionName
 

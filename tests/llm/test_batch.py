@@ -14,7 +14,7 @@ from dagster_project.llm.books import FILE, books_of
 from dagster_project.llm.budget import BudgetReached, release_abandoned
 from dagster_project.llm.records import Records
 from dagster_project.operators.calls import Answer, CallFailed
-from dagster_project.recipe.model import Budget, Model
+from dagster_project.recipe.models import Budget, Model
 from dagster_project.warehouse.store import Store
 from tests.llm.asking import PRICES, VERSION, ask_each, chat, each, model
 from tests.llm.batch_server import BatchServer

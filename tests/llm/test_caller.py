@@ -12,7 +12,7 @@ from dagster_project.llm.caller import Caller
 from dagster_project.llm.refusal import ModelRefused, NotRecorded
 from dagster_project.llm.request import request
 from dagster_project.operators.calls import CallFailed, ModelCall, Question
-from dagster_project.recipe.model import Budget, Model, Prices
+from dagster_project.recipe.models import Budget, Model, Prices
 from dagster_project.warehouse.store import Store
 from tests.llm.asking import VERSION, ask, ask_each, chat, model
 from tests.llm.fault_server import Fault, FaultServer

@@ -13,7 +13,7 @@ from dagster_project.llm import embedded
 from dagster_project.llm.caller import Caller
 from dagster_project.llm.refusal import ModelRefused
 from dagster_project.operators.calls import Answer, Question
-from dagster_project.recipe.model import Model
+from dagster_project.recipe.models import Model
 from dagster_project.warehouse.store import Store
 from tests.llm.asking import VERSION, chat
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from dagster_project.llm.money import cost, dollars, picodollars
 from dagster_project.llm.prices import FREE, TABLE, prices_of
-from dagster_project.recipe.model import Model, Prices
+from dagster_project.recipe.models import Model, Prices
 
 GIVEN = Prices(input=1, output=2)
 

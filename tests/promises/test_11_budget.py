@@ -24,7 +24,7 @@ from dagster_project.llm.budget import BudgetReached, release_abandoned
 from dagster_project.llm.charges import Books
 from dagster_project.llm.records import Records
 from dagster_project.operators.calls import Answer, CallFailed
-from dagster_project.recipe.model import Budget
+from dagster_project.recipe.models import Budget
 from dagster_project.warehouse.store import Store
 from tests.llm import asker
 from tests.llm.asking import PRICES, VERSION, ask_each, chat, each, model

@@ -12,7 +12,7 @@ from dagster_project.operators.calls import Outcome, Program
 from dagster_project.operators.synthesize.call_tools import CallTools
 from dagster_project.operators.synthesize.generate_code import GenerateCode
 from dagster_project.operators.verify.judge_rows import JudgeRows
-from dagster_project.recipe.model import Model
+from dagster_project.recipe.models import Model
 from dagster_project.warehouse.store import Store
 from dagster_project.workspace import VersionName
 
