@@ -20,9 +20,9 @@ from dagster_project.operators.generator import (
 )
 from dagster_project.operators.process.column_kinds import require_text
 from dagster_project.operators.prompt import Prompt
-from dagster_project.operators.synthesize.few_shot import AsksWithShots, Shots
-from dagster_project.operators.synthesize.located_quotes import Span, excerpt, located
-from dagster_project.operators.synthesize.text_overlap import held, same_words, words
+from dagster_project.operators.synthesize.asking.few_shot import AsksWithShots, Shots
+from dagster_project.operators.synthesize.text.located_quotes import Span, excerpt, located
+from dagster_project.operators.synthesize.text.text_overlap import held, same_words, words
 
 PROMPT = """\
 Read the document, then write {{ questions }} question{{ "s" if questions > 1 }} that it answers. They \

@@ -20,7 +20,7 @@ from dagster_project.operators.generator import (
 )
 from dagster_project.operators.process.column_kinds import require_text
 from dagster_project.operators.prompt import Prompt
-from dagster_project.operators.synthesize.answered import (
+from dagster_project.operators.synthesize.asking.answered import (
     UNUSABLE,
     answer_or_failure,
     answers_to,
@@ -30,9 +30,9 @@ from dagster_project.operators.synthesize.answered import (
     together,
     useful,
 )
-from dagster_project.operators.synthesize.few_shot import ECHOES, AsksWithShots, Shots
-from dagster_project.operators.synthesize.stated_facts import FACT_RULES, changed_facts
-from dagster_project.operators.synthesize.text_overlap import overlap, same_words, words
+from dagster_project.operators.synthesize.asking.few_shot import ECHOES, AsksWithShots, Shots
+from dagster_project.operators.synthesize.text.stated_facts import FACT_RULES, changed_facts
+from dagster_project.operators.synthesize.text.text_overlap import overlap, same_words, words
 
 PROMPT = """\
 Translate the following text from {{ source }} to {{ target }}. Keep numbers, names, links and code as \

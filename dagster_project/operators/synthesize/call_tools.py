@@ -17,7 +17,7 @@ from dagster_project.operators.calls import Answer, Calls, Question
 from dagster_project.operators.generator import Candidate, Generator, Motive, Rejection, Row
 from dagster_project.operators.process.column_kinds import require_text
 from dagster_project.operators.prompt import Prompt, rendered
-from dagster_project.operators.synthesize.tool_definitions import (
+from dagster_project.operators.synthesize.asking.tool_definitions import (
     MISSING_ARGUMENT,
     UNKNOWN_TOOL,
     WRONG_ARGUMENT,

@@ -20,8 +20,8 @@ from dagster_project.operators.generator import (
 )
 from dagster_project.operators.process.chat_turns import require_roles
 from dagster_project.operators.process.column_kinds import require_text
-from dagster_project.operators.synthesize.text_overlap import overlap
-from dagster_project.operators.synthesize.worse_answers import Degradation, worse
+from dagster_project.operators.synthesize.text.text_overlap import overlap
+from dagster_project.operators.synthesize.text.worse_answers import Degradation, worse
 
 UNCHANGED = "unchanged"
 ALIKE = 0.5

@@ -23,9 +23,9 @@ from dagster_project.operators.generator import (
 from dagster_project.operators.process.chat_turns import require_roles
 from dagster_project.operators.process.column_kinds import text_or_messages
 from dagster_project.operators.prompt import Prompt
-from dagster_project.operators.synthesize.answered import UNUSABLE, answers_to, no_use
-from dagster_project.operators.synthesize.few_shot import AsksForSamples, Shots
-from dagster_project.operators.synthesize.text_overlap import same_words, words
+from dagster_project.operators.synthesize.asking.answered import UNUSABLE, answers_to, no_use
+from dagster_project.operators.synthesize.asking.few_shot import AsksForSamples, Shots
+from dagster_project.operators.synthesize.text.text_overlap import same_words, words
 
 SAID_BY = ("system", "user", "assistant")
 

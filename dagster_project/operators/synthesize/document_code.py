@@ -17,15 +17,15 @@ from dagster_project.operators.calls import Answer, CallFailed, Calls
 from dagster_project.operators.generator import Candidate, Generator, Motive, Rejection, Row
 from dagster_project.operators.process.column_kinds import require_text
 from dagster_project.operators.prompt import Prompt, rendered
-from dagster_project.operators.synthesize.answered import answer_or_failure, useful
-from dagster_project.operators.synthesize.docstrings import (
+from dagster_project.operators.synthesize.asking.answered import answer_or_failure, useful
+from dagster_project.operators.synthesize.code.docstrings import (
     first_function,
     signature,
     with_docstring,
     without_docstring,
 )
-from dagster_project.operators.synthesize.tested_code import TESTS_FAILED, tested
-from dagster_project.operators.synthesize.written_code import (
+from dagster_project.operators.synthesize.code.tested_code import TESTS_FAILED, tested
+from dagster_project.operators.synthesize.code.written_code import (
     NOT_FINISHED,
     code_in,
     syntax_error,

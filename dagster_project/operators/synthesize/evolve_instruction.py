@@ -21,14 +21,14 @@ from dagster_project.operators.generator import (
 )
 from dagster_project.operators.process.column_kinds import require_text
 from dagster_project.operators.prompt import Prompt, rendered
-from dagster_project.operators.synthesize.answered import (
+from dagster_project.operators.synthesize.asking.answered import (
     UNUSABLE,
     answer_or_failure,
     kept,
     no_use,
     useful,
 )
-from dagster_project.operators.synthesize.evol_prompts import (
+from dagster_project.operators.synthesize.asking.evol_prompts import (
     BREADTH_PROMPT,
     BREADTH_SHOTS,
     COPIED,
@@ -39,9 +39,9 @@ from dagster_project.operators.synthesize.evol_prompts import (
     METHODS,
     Evolution,
 )
-from dagster_project.operators.synthesize.few_shot import ECHOES, Shots
-from dagster_project.operators.synthesize.responses import RESPONSE_RULES, AsksForResponses
-from dagster_project.operators.synthesize.text_overlap import says_nothing
+from dagster_project.operators.synthesize.asking.few_shot import ECHOES, Shots
+from dagster_project.operators.synthesize.asking.responses import RESPONSE_RULES, AsksForResponses
+from dagster_project.operators.synthesize.text.text_overlap import says_nothing
 
 SORRY_WORDS = 80
 VERDICT = {

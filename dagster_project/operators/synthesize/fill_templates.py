@@ -27,7 +27,7 @@ from dagster_project.operators.generator import (
     Row,
 )
 from dagster_project.operators.prompt import Prompt, rendered
-from dagster_project.operators.synthesize.template_slots import (
+from dagster_project.operators.synthesize.text.template_slots import (
     Fake,
     Range,
     Values,

@@ -20,16 +20,16 @@ from dagster_project.operators.generator import (
 )
 from dagster_project.operators.process.column_kinds import require_text
 from dagster_project.operators.prompt import Prompt
-from dagster_project.operators.synthesize.answered import (
+from dagster_project.operators.synthesize.asking.answered import (
     UNUSABLE,
     answer_or_failure,
     kept,
     no_use,
     useful,
 )
-from dagster_project.operators.synthesize.few_shot import ECHO_WORDS, ECHOES, Shots
-from dagster_project.operators.synthesize.responses import RESPONSE_RULES, AsksForResponses
-from dagster_project.operators.synthesize.text_overlap import longest_run, words
+from dagster_project.operators.synthesize.asking.few_shot import ECHO_WORDS, ECHOES, Shots
+from dagster_project.operators.synthesize.asking.responses import RESPONSE_RULES, AsksForResponses
+from dagster_project.operators.synthesize.text.text_overlap import longest_run, words
 
 PERSONA_PROMPT = """\
 Who is likely to {{ relation }} the following text? Describe one such person in one sentence: \

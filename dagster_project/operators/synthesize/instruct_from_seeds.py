@@ -21,14 +21,14 @@ from dagster_project.operators.generator import (
 )
 from dagster_project.operators.process.column_kinds import require_text
 from dagster_project.operators.prompt import Prompt
-from dagster_project.operators.synthesize.answered import (
+from dagster_project.operators.synthesize.asking.answered import (
     UNUSABLE,
     answer_or_failure,
     no_use,
     together,
 )
-from dagster_project.operators.synthesize.few_shot import AsksWithShots, Shots
-from dagster_project.operators.synthesize.self_instruct import (
+from dagster_project.operators.synthesize.asking.few_shot import AsksWithShots, Shots
+from dagster_project.operators.synthesize.asking.self_instruct import (
     INSTANCE_RULES,
     INSTRUCTION_RULES,
     KEYWORDS,
@@ -37,7 +37,7 @@ from dagster_project.operators.synthesize.self_instruct import (
     instances_in,
     instructions_in,
 )
-from dagster_project.operators.synthesize.self_instruct_prompts import (
+from dagster_project.operators.synthesize.asking.self_instruct_prompts import (
     CLASSIFICATION_PROMPT,
     CLASSIFICATION_SHOTS,
     INSTANCES_PROMPT,
@@ -46,7 +46,7 @@ from dagster_project.operators.synthesize.self_instruct_prompts import (
     LABELLED_SHOTS,
     PROMPT,
 )
-from dagster_project.operators.synthesize.text_overlap import same_words
+from dagster_project.operators.synthesize.text.text_overlap import same_words
 
 
 class InstructFromSeeds(AsksWithShots, Generator):

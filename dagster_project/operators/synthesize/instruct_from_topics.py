@@ -20,10 +20,10 @@ from dagster_project.operators.generator import (
     Row,
 )
 from dagster_project.operators.prompt import Prompt
-from dagster_project.operators.synthesize.answered import kept, no_use, useful
-from dagster_project.operators.synthesize.few_shot import ECHOES, Shots
-from dagster_project.operators.synthesize.responses import RESPONSE_RULES, AsksForResponses
-from dagster_project.operators.synthesize.topic_tree import Path, TopicTree, leaves
+from dagster_project.operators.synthesize.asking.answered import kept, no_use, useful
+from dagster_project.operators.synthesize.asking.few_shot import ECHOES, Shots
+from dagster_project.operators.synthesize.asking.responses import RESPONSE_RULES, AsksForResponses
+from dagster_project.operators.synthesize.asking.topic_tree import Path, TopicTree, leaves
 
 EXPAND_PROMPT = """\
 List {{ breadth }} different, specific topics that are part of this one, and together cover it well.

@@ -20,8 +20,8 @@ from dagster_project.operators.generator import (
     Row,
 )
 from dagster_project.operators.process.column_kinds import require_text
-from dagster_project.operators.synthesize.code_mutations import Mutation, MutationKind, Source
-from dagster_project.operators.synthesize.written_code import SYNTAX_ERROR, syntax_error
+from dagster_project.operators.synthesize.code.code_mutations import Mutation, MutationKind, Source
+from dagster_project.operators.synthesize.code.written_code import SYNTAX_ERROR, syntax_error
 
 NO_MUTATION = "no_mutation"
 

@@ -20,7 +20,7 @@ from dagster_project.operators.generator import (
 )
 from dagster_project.operators.process.column_kinds import require_text
 from dagster_project.operators.prompt import Prompt
-from dagster_project.operators.synthesize.answered import (
+from dagster_project.operators.synthesize.asking.answered import (
     UNUSABLE,
     answers_to,
     kept,
@@ -28,9 +28,9 @@ from dagster_project.operators.synthesize.answered import (
     refuses,
     useful,
 )
-from dagster_project.operators.synthesize.few_shot import ECHOES, AsksForSamples, Shots
-from dagster_project.operators.synthesize.stated_facts import FACT_RULES, changed_facts
-from dagster_project.operators.synthesize.text_overlap import longest_run, same_words, words
+from dagster_project.operators.synthesize.asking.few_shot import ECHOES, AsksForSamples, Shots
+from dagster_project.operators.synthesize.text.stated_facts import FACT_RULES, changed_facts
+from dagster_project.operators.synthesize.text.text_overlap import longest_run, same_words, words
 
 PROMPT = """\
 Say the following text in other words. Keep its meaning, its language, and every number, name, link \

@@ -22,8 +22,8 @@ from dagster_project.operators.generator import (
     Row,
 )
 from dagster_project.operators.process.column_kinds import column_type, require_new, require_text
-from dagster_project.operators.synthesize.distractors import inserted, stands_alone
-from dagster_project.operators.synthesize.protected_spans import (
+from dagster_project.operators.synthesize.text.distractors import inserted, stands_alone
+from dagster_project.operators.synthesize.text.protected_spans import (
     PATTERNS,
     Edit,
     Protected,
@@ -31,14 +31,14 @@ from dagster_project.operators.synthesize.protected_spans import (
     free_characters,
     protected_spans,
 )
-from dagster_project.operators.synthesize.same_label import (
+from dagster_project.operators.synthesize.text.same_label import (
     LABEL_CHANGED,
     changed_matches,
     changed_values,
     left_over_entities,
 )
-from dagster_project.operators.synthesize.sentences import sentences
-from dagster_project.operators.synthesize.text_noise import (
+from dagster_project.operators.synthesize.text.sentences import sentences
+from dagster_project.operators.synthesize.text.text_noise import (
     Keyboard,
     Typo,
     other_case,
@@ -46,13 +46,13 @@ from dagster_project.operators.synthesize.text_noise import (
     other_spaces,
     typos,
 )
-from dagster_project.operators.synthesize.text_places import (
+from dagster_project.operators.synthesize.text.text_places import (
     Place,
     require_texts,
     texts_in,
     with_texts,
 )
-from dagster_project.operators.synthesize.word_swaps import other_entities, swapped, synonyms
+from dagster_project.operators.synthesize.text.word_swaps import other_entities, swapped, synonyms
 
 Kind = Literal["entities", "synonyms", "typos", "case", "punctuation", "spaces", "distractor"]
 KINDS: tuple[Kind, ...] = (

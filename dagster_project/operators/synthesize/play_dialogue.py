@@ -17,8 +17,8 @@ from dagster_project.operators.generator import Candidate, Generator, Motive, Re
 from dagster_project.operators.process.assistant_phrases import IDENTITIES, compiled
 from dagster_project.operators.process.column_kinds import column_type
 from dagster_project.operators.prompt import Prompt, rendered
-from dagster_project.operators.synthesize.answered import answer_or_failure, no_use, useful
-from dagster_project.operators.synthesize.text_overlap import same_words, words
+from dagster_project.operators.synthesize.asking.answered import answer_or_failure, no_use, useful
+from dagster_project.operators.synthesize.text.text_overlap import same_words, words
 
 Side = Literal["user", "assistant"]
 

@@ -13,8 +13,8 @@ from pydantic import Field
 from dagster_project.operators.calls import CallFailed, Calls, Question
 from dagster_project.operators.generator import Candidate, Generator, Motive, Rejection, Row
 from dagster_project.operators.prompt import Prompt
-from dagster_project.operators.synthesize.answered import LASTING
-from dagster_project.operators.synthesize.sampled_answers import (
+from dagster_project.operators.synthesize.asking.answered import LASTING
+from dagster_project.operators.synthesize.asking.sampled_answers import (
     SAMPLING_RULES,
     TOO_FEW,
     SamplesAnswers,

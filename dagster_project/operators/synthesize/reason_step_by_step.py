@@ -21,10 +21,10 @@ from dagster_project.operators.generator import (
 )
 from dagster_project.operators.process.column_kinds import require_text
 from dagster_project.operators.prompt import Prompt
-from dagster_project.operators.synthesize.answered import UNUSABLE, answers_to, no_use
-from dagster_project.operators.synthesize.few_shot import ECHOES, AsksForSamples, Shots
-from dagster_project.operators.synthesize.final_answers import final_answer, same_answer
-from dagster_project.operators.synthesize.text_overlap import same_words, words
+from dagster_project.operators.synthesize.asking.answered import UNUSABLE, answers_to, no_use
+from dagster_project.operators.synthesize.asking.few_shot import ECHOES, AsksForSamples, Shots
+from dagster_project.operators.synthesize.text.final_answers import final_answer, same_answer
+from dagster_project.operators.synthesize.text.text_overlap import same_words, words
 
 PROMPT = """\
 Solve the following problem step by step, one step to a line. End with a line that has only #### and the \

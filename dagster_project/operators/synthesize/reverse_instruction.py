@@ -22,15 +22,15 @@ from dagster_project.operators.generator import (
 )
 from dagster_project.operators.process.column_kinds import require_text
 from dagster_project.operators.prompt import Prompt
-from dagster_project.operators.synthesize.answered import (
+from dagster_project.operators.synthesize.asking.answered import (
     UNUSABLE,
     answers_to,
     kept,
     no_use,
     useful,
 )
-from dagster_project.operators.synthesize.few_shot import ECHOES, AsksForSamples, Shots
-from dagster_project.operators.synthesize.text_overlap import longest_run, same_words, words
+from dagster_project.operators.synthesize.asking.few_shot import ECHOES, AsksForSamples, Shots
+from dagster_project.operators.synthesize.text.text_overlap import longest_run, same_words, words
 
 PROMPT = """\
 A person gave an assistant an instruction, and got the answer below. What was the instruction? Say what \

@@ -11,8 +11,8 @@ from pydantic import Field, field_validator
 
 from dagster_project.operators.calls import CallFailed, Calls
 from dagster_project.operators.generator import Candidate, Generator, Motive, Rejection, Row
-from dagster_project.operators.synthesize.answered import answer_or_failure
-from dagster_project.operators.synthesize.sampled_answers import (
+from dagster_project.operators.synthesize.asking.answered import answer_or_failure
+from dagster_project.operators.synthesize.asking.sampled_answers import (
     SAMPLING_RULES,
     SamplesAnswers,
 )

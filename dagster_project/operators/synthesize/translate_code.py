@@ -14,7 +14,7 @@ from dagster_project.operators.calls import Calls
 from dagster_project.operators.generator import Candidate, Generator, Motive, Row
 from dagster_project.operators.process.column_kinds import require_text
 from dagster_project.operators.prompt import Prompt, rendered
-from dagster_project.operators.synthesize.mends_code import MENDING_RULES, MendsCode
+from dagster_project.operators.synthesize.code.mends_code import MENDING_RULES, MendsCode
 
 PROMPT = """\
 Translate this {{ from_language }} code to {{ to }}. Keep what it does and the names of what it \

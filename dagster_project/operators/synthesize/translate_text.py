@@ -24,7 +24,7 @@ from dagster_project.operators.generator import (
 )
 from dagster_project.operators.process.column_kinds import require_text
 from dagster_project.operators.prompt import Prompt
-from dagster_project.operators.synthesize.answered import (
+from dagster_project.operators.synthesize.asking.answered import (
     UNUSABLE,
     answers_to,
     kept,
@@ -32,9 +32,9 @@ from dagster_project.operators.synthesize.answered import (
     refuses,
     useful,
 )
+from dagster_project.operators.synthesize.asking.few_shot import ECHOES, AsksWithShots, Shots
 from dagster_project.operators.synthesize.back_translate import BLANK, PROMPT
-from dagster_project.operators.synthesize.few_shot import ECHOES, AsksWithShots, Shots
-from dagster_project.operators.synthesize.text_overlap import same_words, words
+from dagster_project.operators.synthesize.text.text_overlap import same_words, words
 
 
 class TranslateText(AsksWithShots, Generator):

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from dagster_project.operators.calls import CallFailed
 from dagster_project.operators.synthesize.ask_document import AskDocument
-from dagster_project.operators.synthesize.located_quotes import excerpt, located
+from dagster_project.operators.synthesize.text.located_quotes import excerpt, located
 
 DOCUMENT = (
     "The pump needs\n  new oil after 200 hours of work. Use oil of grade 30.\n\n"

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from dagster_project.operators.base import OperatorMisuse
 from dagster_project.operators.synthesize.degrade_answer import DegradeAnswer
-from dagster_project.operators.synthesize.sentences import sentences
-from dagster_project.operators.synthesize.worse_answers import Degradation, worse
+from dagster_project.operators.synthesize.text.sentences import sentences
+from dagster_project.operators.synthesize.text.worse_answers import Degradation, worse
 
 ANSWER = "She sold 48 / 2 = 24 clips in May.\nIn all that makes 1,272.50 clips.\n1. So:\n#### 72"
 OTHER = "Larks fly south."

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from dagster_project.operators.base import OperatorMisuse
 from dagster_project.operators.calls import Answer, CallFailed
-from dagster_project.operators.synthesize.docstrings import (
+from dagster_project.operators.synthesize.code.docstrings import (
     first_function,
     with_docstring,
     without_docstring,

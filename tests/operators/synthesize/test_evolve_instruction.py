@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from dagster_project.operators.calls import Answer, CallFailed, Question
-from dagster_project.operators.synthesize.evol_prompts import METHODS
+from dagster_project.operators.synthesize.asking.evol_prompts import METHODS
 from dagster_project.operators.synthesize.evolve_instruction import EvolveInstruction
 
 SEED = [{"instruction": "Write a letter to a friend."}]

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from dagster_project.operators.calls import Answer, CallFailed
+from dagster_project.operators.synthesize.code.written_code import code_in
 from dagster_project.operators.synthesize.generate_code import GenerateCode
 from dagster_project.operators.synthesize.translate_code import TranslateCode
-from dagster_project.operators.synthesize.written_code import code_in
 
 TESTS = "assert double(4) == 8\nassert double('ab') == 'abab'\n"
 SEED = {"description": "A function `double` that doubles what it is given.", "tests": TESTS}

@@ -5,14 +5,14 @@ from __future__ import annotations
 import pytest
 
 from dagster_project.operators.calls import Answer, CallFailed
-from dagster_project.operators.synthesize.instruct_from_seeds import InstructFromSeeds
-from dagster_project.operators.synthesize.self_instruct import (
+from dagster_project.operators.synthesize.asking.self_instruct import (
     Instance,
     bad_instances,
     bad_instruction,
     instances_in,
     instructions_in,
 )
+from dagster_project.operators.synthesize.instruct_from_seeds import InstructFromSeeds
 
 SEEDS = [{"instruction": f"Explain thing number {n} to a child."} for n in range(8)]
 NEW = "Suggest a name for a bakery."

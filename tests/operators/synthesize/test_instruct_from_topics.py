@@ -10,8 +10,8 @@ from pydantic import ValidationError
 
 from dagster_project.operators.base import OperatorMisuse
 from dagster_project.operators.calls import Answer, CallFailed
+from dagster_project.operators.synthesize.asking.topic_tree import leaves
 from dagster_project.operators.synthesize.instruct_from_topics import InstructFromTopics
-from dagster_project.operators.synthesize.topic_tree import leaves
 
 TREE = {"Python": ["decorators", {"types": ["protocols", "generics"]}], "SQL": {"joins": None}}
 ASK = "Why would a decorator need functools.wraps?"

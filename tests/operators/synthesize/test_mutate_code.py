@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 
 from dagster_project.operators.base import OperatorMisuse
-from dagster_project.operators.synthesize.code_mutations import MutationKind, Source
+from dagster_project.operators.synthesize.code.code_mutations import MutationKind, Source
 from dagster_project.operators.synthesize.mutate_code import MutateCode
 
 CODE = '''\

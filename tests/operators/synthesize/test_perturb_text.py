@@ -12,17 +12,17 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from dagster_project.operators.base import OperatorMisuse
-from dagster_project.operators.synthesize.distractors import stands_alone
 from dagster_project.operators.synthesize.perturb_text import PerturbText
-from dagster_project.operators.synthesize.protected_spans import (
+from dagster_project.operators.synthesize.text.distractors import stands_alone
+from dagster_project.operators.synthesize.text.protected_spans import (
     PATTERNS,
     Edit,
     edited,
     free_characters,
     protected_spans,
 )
-from dagster_project.operators.synthesize.sentences import sentences
-from dagster_project.operators.synthesize.text_noise import typos
+from dagster_project.operators.synthesize.text.sentences import sentences
+from dagster_project.operators.synthesize.text.text_noise import typos
 
 TEXT = "Natalia sold clips to 48 friends in April. She paid $3.50. How many did Natalia sell?"
 KEPT = (

@@ -9,8 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dagster_project.operators.calls import Answer, CallFailed
-from dagster_project.operators.synthesize.final_answers import final_answer, number, same_answer
 from dagster_project.operators.synthesize.reason_step_by_step import SHOTS, ReasonStepByStep
+from dagster_project.operators.synthesize.text.final_answers import (
+    final_answer,
+    number,
+    same_answer,
+)
 
 SEED = [{"question": "Ann has 60 nuts and eats a fifth. How many are left?", "answer": "#### 48"}]
 STEPS = "She eats 60 / 5 = 12 nuts.\nShe has 60 - 12 = 48 left."

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from dagster_project.operators.base import OperatorMisuse
 from dagster_project.operators.calls import Answer
 from dagster_project.operators.synthesize.reverse_instruction import SHOTS, ReverseInstruction
-from dagster_project.operators.synthesize.text_overlap import words
+from dagster_project.operators.synthesize.text.text_overlap import words
 
 TEXT = (
     "Bees find their way by the sun. A worker that has found flowers tells the others by a dance, whose "

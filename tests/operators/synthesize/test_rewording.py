@@ -12,7 +12,7 @@ from dagster_project.operators.base import OperatorMisuse
 from dagster_project.operators.calls import Answer, CallFailed
 from dagster_project.operators.synthesize.back_translate import BackTranslate
 from dagster_project.operators.synthesize.paraphrase_text import SHOTS, ParaphraseText
-from dagster_project.operators.synthesize.stated_facts import changed_facts, facts
+from dagster_project.operators.synthesize.text.stated_facts import changed_facts, facts
 from dagster_project.operators.synthesize.translate_text import TranslateText
 
 TEXT = "Please send 1,200 flyers to `print@shop.example` before the fair opens on Monday morning."

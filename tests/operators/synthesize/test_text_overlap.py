@@ -11,13 +11,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dagster_project.operators.calls import Answer, CallFailed
-from dagster_project.operators.synthesize.answered import (
+from dagster_project.operators.synthesize.asking.answered import (
     no_use,
     together,
     unquoted,
     useful,
 )
-from dagster_project.operators.synthesize.text_overlap import (
+from dagster_project.operators.synthesize.text.text_overlap import (
     held,
     longest_run,
     overlap,

@@ -12,12 +12,12 @@ from dagster_project.operators.base import Operator
 from dagster_project.operators.calls import Calls
 from dagster_project.operators.generator import Candidate, Rejection, Row
 from dagster_project.operators.process.column_kinds import require_text
-from dagster_project.operators.synthesize.answered import (
+from dagster_project.operators.synthesize.asking.answered import (
     UNUSABLE,
     answers_to,
     no_use,
 )
-from dagster_project.operators.synthesize.text_overlap import same_words
+from dagster_project.operators.synthesize.text.text_overlap import same_words
 
 TOO_FEW = "too_few_answers"
 SAMPLING_RULES = (*(rule for rule in UNUSABLE if rule != "refused"), "same_answer")

@@ -11,9 +11,9 @@ from dagster_project.operators.asks_model import AsksModel
 from dagster_project.operators.calls import CallFailed, Calls
 from dagster_project.operators.generator import Candidate, Rejection
 from dagster_project.operators.prompt import Prompt, rendered
-from dagster_project.operators.synthesize.answered import answer_or_failure
-from dagster_project.operators.synthesize.tested_code import TESTS_FAILED, Tested, tested
-from dagster_project.operators.synthesize.written_code import (
+from dagster_project.operators.synthesize.asking.answered import answer_or_failure
+from dagster_project.operators.synthesize.code.tested_code import TESTS_FAILED, Tested, tested
+from dagster_project.operators.synthesize.code.written_code import (
     CODE_RULES,
     NO_CODE,
     NOT_FINISHED,

@@ -12,7 +12,7 @@ from dagster_project.operators.asks_model import AsksModel
 from dagster_project.operators.calls import Purpose, Question
 from dagster_project.operators.generator import Rejection
 from dagster_project.operators.prompt import rendered
-from dagster_project.operators.synthesize.text_overlap import longest_run, same_words
+from dagster_project.operators.synthesize.text.text_overlap import longest_run, same_words
 
 ANSWER = "answer"
 

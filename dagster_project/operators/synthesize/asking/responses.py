@@ -7,13 +7,13 @@ from pydantic import Field
 from dagster_project.operators.calls import Answer, Calls
 from dagster_project.operators.generator import Rejection
 from dagster_project.operators.prompt import Prompt
-from dagster_project.operators.synthesize.answered import (
+from dagster_project.operators.synthesize.asking.answered import (
     UNUSABLE,
     answer_or_failure,
     kept,
     no_use,
 )
-from dagster_project.operators.synthesize.few_shot import AsksWithShots, Shots
+from dagster_project.operators.synthesize.asking.few_shot import AsksWithShots, Shots
 
 RESPONSE_RULES = tuple(f"response_{rule}" for rule in UNUSABLE)
 """Rules by which a response is of no use."""

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from random import Random
 from typing import Literal
 
-from dagster_project.operators.synthesize.protected_spans import Edit
+from dagster_project.operators.synthesize.text.protected_spans import Edit
 
 Typo = Literal["neighbour", "swap", "drop", "double"]
 Keyboard = Literal["qwerty", "qwertz", "azerty"]

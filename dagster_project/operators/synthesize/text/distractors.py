@@ -7,9 +7,9 @@ import re
 from collections.abc import Iterable, Sequence
 from random import Random
 
-from dagster_project.operators.synthesize.protected_spans import Edit
-from dagster_project.operators.synthesize.sentences import sentences
-from dagster_project.operators.synthesize.text_overlap import held, words
+from dagster_project.operators.synthesize.text.protected_spans import Edit
+from dagster_project.operators.synthesize.text.sentences import sentences
+from dagster_project.operators.synthesize.text.text_overlap import held, words
 
 STATEMENT = re.compile(r"\D*[^\W\d][.!…。！][\"'”’)\s]*")
 """A sentence that asks nothing, and has no number that could be counted in."""

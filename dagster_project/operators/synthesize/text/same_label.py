@@ -8,8 +8,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from dagster_project.operators.generator import Rejection, Row
-from dagster_project.operators.synthesize.text_places import Place, texts_in
-from dagster_project.operators.synthesize.word_swaps import any_of
+from dagster_project.operators.synthesize.text.text_places import Place, texts_in
+from dagster_project.operators.synthesize.text.word_swaps import any_of
 
 LABEL_CHANGED = "label_changed"
 

@@ -12,7 +12,7 @@ import polars as pl
 from dagster_project.operators.calls import Answer, CallFailed, Calls, Question
 from dagster_project.operators.generator import Rejection
 from dagster_project.operators.process.assistant_phrases import REFUSALS, compiled
-from dagster_project.operators.synthesize.text_overlap import words
+from dagster_project.operators.synthesize.text.text_overlap import words
 
 T = TypeVar("T")
 

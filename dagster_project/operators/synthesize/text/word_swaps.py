@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from random import Random
 
-from dagster_project.operators.synthesize.protected_spans import Edit
+from dagster_project.operators.synthesize.text.protected_spans import Edit
 
 _WORD = re.compile(r"\w+(?:['’-]\w+)*")
 

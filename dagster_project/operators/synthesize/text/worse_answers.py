@@ -6,7 +6,7 @@ import re
 from random import Random
 from typing import Literal
 
-from dagster_project.operators.synthesize.sentences import sentences
+from dagster_project.operators.synthesize.text.sentences import sentences
 
 Degradation = Literal["truncated", "shuffled", "dropped", "off_topic", "repeated", "wrong_numbers"]
 

@@ -1,0 +1,1 @@
+"""What generators that ask models share: requests, answers, samples, prompts."""

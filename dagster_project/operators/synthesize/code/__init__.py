@@ -1,0 +1,1 @@
+"""What generators of code share: reading it, changing it, testing it."""

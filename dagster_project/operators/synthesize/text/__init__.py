@@ -1,0 +1,1 @@
+"""What generators of text share: edits, and what must not change."""
