@@ -31,7 +31,7 @@ from dagster_project.operators.generator import (
     Rejection,
     Row,
 )
-from dagster_project.operators.synthesize.tool_definitions import (
+from dagster_project.operators.synthesize.asking.tool_definitions import (
     MISSING_ARGUMENT,
     UNKNOWN_TOOL,
     WRONG_ARGUMENT,
