@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import ClassVar, Self
 
 import polars as pl
-from pydantic import Field, PrivateAttr, model_validator
+from pydantic import Field, PrivateAttr
 
 from dagster_project.operators.base import (
-    REMOVED_SCHEMA,
     Decisions,
     Fetch,
+    OperatorMisuse,
     RelationOperator,
+    Rule,
     removed,
 )
 from dagster_project.operators.process.compared_text import compared_text
 
 RULE = "not_novel"
 SIMILARITY, NEAREST = "rouge_l", "rouge_l_of"
+
+KNOWN_SCHEMA = pl.Schema({"reference": pl.String, "row": pl.UInt64, "words": pl.List(pl.UInt64)})
+"""Rows of references: which, and their words."""
 
 
 class FilterNovelty(RelationOperator):
@@ -30,12 +35,16 @@ class FilterNovelty(RelationOperator):
     most like, which it names, with the similarity. Rows are decided one after the other, so that rows
     that come later change nothing: right for a generated input, whose rows grow round by round.
 
-    Every pair above the threshold is found; nothing is approximate. Words are letters and digits of any
-    script, in lower case; for ASCII they are those of the package `rouge_score`, which sees no others.
-    Scripts without spaces are one word a run: use `deduplicate_near` there. Rows without words stay.
+    Every pair above the threshold is found; nothing is approximate. Words are those of
+    `deduplicate_near`: in any script, without case and punctuation, an ideograph or kana each. In texts
+    of ASCII they are those of the package `rouge_score`, which sees no other letters. Rows without words
+    stay.
 
     Measured: `rouge_l`, the highest similarity above `recorded_from` (null below), and `rouge_l_of`, with
-    whom: a row's number, or `reference:row`.
+    whom: a row's number, or `reference:row`. These pairs stand in the snapshot's `pairs` too.
+
+    Without `within`, what another `most` would do can be told from what was measured. With it, rows that
+    stay decide what later ones are compared with, so that it takes a trial.
 
     Example:
         - filter_novelty: {columns: [instruction], against: {seeds: [instruction]}}
@@ -45,6 +54,7 @@ class FilterNovelty(RelationOperator):
     """
 
     rule_names = (RULE,)
+    decides_by = ("most",)
     libraries: ClassVar[tuple[str, ...]] = ("numba", "numpy")
 
     compared: tuple[str, ...] = Field(
@@ -56,11 +66,12 @@ class FilterNovelty(RelationOperator):
         description="Whose messages are compared, in columns of chat messages.",
     )
     most: float = Field(default=0.7, gt=0, lt=1, description="Highest ROUGE-L of a row that stays.")
-    recorded_from: float | None = Field(
-        default=None,
+    recorded_from: float = Field(
+        default=0.6,
         gt=0,
         lt=1,
-        description="Similarity above which the nearest is told; default: `most`. Lower costs time.",
+        description="Similarity above which the nearest is told; `most`, if that is lower. The lower, "
+        "the slower.",
     )
     against: dict[str, tuple[str, ...]] = Field(
         default={},
@@ -69,78 +80,94 @@ class FilterNovelty(RelationOperator):
     )
     within: bool = Field(default=True, description="Whether rows are compared with each other.")
 
-    _known: pl.DataFrame | None = PrivateAttr(default=None)
+    _known: pl.DataFrame = PrivateAttr(default=pl.DataFrame(schema=KNOWN_SCHEMA))
 
-    @model_validator(mode="after")
-    def _floor(self) -> Self:
-        if self.recorded_from is not None and self.recorded_from > self.most:
-            raise ValueError("`recorded_from` must not be above `most`")
-        return self
+    def reads(self) -> Sequence[str]:
+        return self.compared
 
     def references(self) -> Mapping[str, tuple[str, ...]]:
         return self.against
 
-    def prepared(self, references: Mapping[str, pl.DataFrame], files: Mapping) -> Self:
-        from dagster_project.operators.kernels.rouge_l import words
-
-        told = [
-            rows.select(
-                pl.lit(name).alias("reference"),
-                pl.col("row").cast(pl.UInt64),
-                words(compared_text(self, rows.schema, self.against[name], self.roles)).alias(
-                    "words"
-                ),
-            )
-            for name, rows in references.items()
-        ]
+    def prepared(self, references: Mapping[str, pl.DataFrame], files: Mapping[str, Path]) -> Self:
         ready = self.model_copy()
-        ready._known = pl.concat(told) if told else None
+        ready._known = pl.concat(
+            [ready._known]
+            + [
+                rows.select(
+                    pl.lit(name).alias("reference"),
+                    pl.col("row").cast(pl.UInt64),
+                    self._words(rows.schema, self.against[name]).alias("words"),
+                )
+                for name, rows in references.items()
+            ]
+        )
         return ready
 
     def columns(self, schema: pl.Schema) -> Mapping[str, pl.Expr]:
-        from dagster_project.operators.kernels.rouge_l import words
-
-        return {"words": words(compared_text(self, schema, self.compared, self.roles))}
+        return {"words": self._words(schema, self.compared)}
 
     def adds(self, schema: pl.Schema) -> tuple[pl.Schema, pl.Schema]:
         return pl.Schema({SIMILARITY: pl.Float64(), NEAREST: pl.String()}), pl.Schema()
 
+    def rules(self, schema: pl.Schema) -> Sequence[Rule]:
+        if self.within:
+            raise OperatorMisuse("rows that stay decide what later ones are compared with")
+        if self.most < self.recorded_from:
+            raise OperatorMisuse(
+                f"similarities are stored above {self.recorded_from:g}; to ask about {self.most:g}, "
+                f"materialize with `recorded_from: {self.most:g}`"
+            )
+        measured = pl.col(SIMILARITY)
+        keep = measured.is_null() | (measured <= self.most)
+        return [Rule(RULE, keep, measured.round(6), f"<= {self.most:g}")]
+
     def decide(self, relation: pl.DataFrame, fetch: Fetch) -> Decisions:
         from dagster_project.operators.kernels.rouge_l import nearest_before
 
-        none = pl.DataFrame(
-            schema={"reference": pl.String, "row": pl.UInt64, "words": pl.List(pl.String)}
-        )
-        known = none if self._known is None else self._known
         own = relation.select(pl.lit(None, pl.String).alias("reference"), "row", "words")
-        whole = pl.concat([known, own])
-        floor = self.most if self.recorded_from is None else self.recorded_from
-        found = nearest_before(whole["words"], known.height, self.most, floor, within=self.within)
+        texts = pl.concat([self._known, own])
+        known = self._known.height
+        found = nearest_before(
+            texts["words"],
+            known,
+            self.most,
+            min(self.recorded_from, self.most),
+            within=self.within,
+        )
+        who = texts.select("reference", other="row")
+        alike = (found.nearest >= 0).nonzero()[0]
         told = (
-            whole.select("row")
-            .with_columns(pl.Series("at", found.nearest), pl.Series(SIMILARITY, found.similarity))
-            .slice(known.height)
-            .filter(pl.col("at") >= 0)
+            relation.select("row")[alike - known]
+            .with_columns(pl.Series("similarity", found.similarity[alike]))
+            .hstack(who[found.nearest[alike]])
         )
-        other = whole[told["at"]]
-        told = told.with_columns(other["reference"], other["row"].alias("survivor"))
-        gone = told.filter(pl.col(SIMILARITY) > self.most)
-        told = told.with_columns(
-            pl.concat_str(
-                pl.col("reference") + ":", pl.col("survivor").cast(pl.String), ignore_nulls=True
-            ).alias(NEAREST)
-        )
-        frame = removed(
-            gone["row"],
-            "merged",
-            RULE,
-            measured=gone[SIMILARITY].round(4).cast(pl.String),
-            threshold=f"<= {self.most:g}",
-            survivor=gone["survivor"],
-            similarity=gone[SIMILARITY],
-            reference=gone["reference"],
+        gone = told.filter(pl.col("similarity") > self.most)
+        nearest = pl.concat_str(
+            pl.col("reference") + ":", pl.col("other").cast(pl.String), ignore_nulls=True
         )
         return Decisions(
-            frame if gone.height else pl.DataFrame(schema=REMOVED_SCHEMA),
-            annotations=told.select("row", SIMILARITY, NEAREST),
+            removed(
+                gone["row"],
+                "merged",
+                RULE,
+                measured=gone["similarity"].round(6).cast(pl.String),
+                threshold=f"<= {self.most:g}",
+                survivor=gone["other"],
+                similarity=gone["similarity"],
+                reference=gone["reference"],
+            ),
+            annotations=told.select(
+                "row", pl.col("similarity").alias(SIMILARITY), nearest.alias(NEAREST)
+            ),
+            pairs=told,
+        )
+
+    def _words(self, schema: pl.Schema, columns: Sequence[str]) -> pl.Expr:
+        def words(texts: pl.Series) -> pl.Series:
+            from dagster_project.operators.kernels.rouge_l import words
+
+            return words(texts)
+
+        return compared_text(self, schema, columns, self.roles).map_batches(
+            words, return_dtype=pl.List(pl.UInt64), is_elementwise=True
         )

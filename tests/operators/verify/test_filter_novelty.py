@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import polars as pl
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dagster_project.operators.base import OperatorMisuse
 from dagster_project.operators.kernels.rouge_l import nearest_before, words
 from dagster_project.operators.verify.filter_novelty import FilterNovelty
 
-TEXTS = st.lists(
-    st.lists(st.sampled_from([f"w{n}" for n in range(9)]), max_size=90), min_size=1, max_size=14
-)
+TEXTS = st.lists(st.lists(st.integers(0, 8), max_size=150), min_size=1, max_size=14)
+"""Texts of words, which are numbers; some longer than 64 words, which are compared in parts."""
 
 
-def common(one: list[str], other: list[str]) -> int:
+def common(one: list[int], other: list[int]) -> int:
     """The length of the longest common subsequence, as the textbook has it."""
     before = [0] * (len(other) + 1)
     for word in one:
@@ -49,7 +50,7 @@ def by_hand(texts: list, known: int, most: float, floor: float, within: bool) ->
 )
 def test_the_nearest_is_that_of_the_definition(texts, known, limits, within):
     known = min(known, len(texts))
-    series = pl.Series(texts, dtype=pl.List(pl.String))
+    series = pl.Series(texts, dtype=pl.List(pl.UInt64))
     got = nearest_before(series, known, *limits, within=within)
     told = list(zip(got.nearest.tolist(), got.similarity.tolist(), strict=True))
     assert told == by_hand(texts, known, *limits, within)
@@ -57,20 +58,17 @@ def test_the_nearest_is_that_of_the_definition(texts, known, limits, within):
 
 @given(TEXTS, st.integers(1, 13))
 def test_rows_that_come_later_change_nothing(texts, cut):
-    whole = nearest_before(pl.Series(texts, dtype=pl.List(pl.String)), 0, 0.7, 0.5, within=True)
-    start = pl.Series(texts[:cut], dtype=pl.List(pl.String))
+    whole = nearest_before(pl.Series(texts, dtype=pl.List(pl.UInt64)), 0, 0.7, 0.5, within=True)
+    start = pl.Series(texts[:cut], dtype=pl.List(pl.UInt64))
     first = nearest_before(start, 0, 0.7, 0.5, within=True)
     assert whole.nearest[:cut].tolist() == first.nearest.tolist()
 
 
-def test_words_are_those_of_any_script():
-    frame = pl.DataFrame({"text": ["Don't say_it: 2x!", "Größe und ЁЖ", "", None]})
-    assert frame.select(words(pl.col("text"))).to_series().to_list() == [
-        ["don", "t", "say", "it", "2x"],
-        ["größe", "und", "ёж"],
-        [],
-        None,
-    ]
+def test_words_are_those_of_any_script_in_any_case():
+    written = ["Don't say_it: 2x!", "Größe und ЁЖ", "東京 です", "", None]
+    alone = ["don t say it 2x", "GRÖSSE UND ёж".replace("SS", "ß"), "東 京 で す", " ", "!"]
+    assert words(pl.Series(written)).to_list() == words(pl.Series(alone)).to_list()
+    assert words(pl.Series(written)).list.len().to_list() == [5, 3, 4, 0, 0]
 
 
 def test_a_row_goes_into_the_one_it_repeats_here_or_in_a_reference():
@@ -101,3 +99,14 @@ def test_a_row_goes_into_the_one_it_repeats_here_or_in_a_reference():
         (2, "0"),
         (3, "exam:4"),
     ]
+
+
+def test_another_limit_is_told_from_what_was_measured_unless_rows_decide_for_later_ones():
+    schema = pl.Schema({"text": pl.String, "rouge_l": pl.Float64})
+    asked = FilterNovelty.model_validate({"columns": ["text"], "within": False, "most": 0.65})
+    measured = pl.DataFrame({"rouge_l": [None, 0.62, 0.66]})
+    (rule,) = asked.rules(schema)
+    assert measured.select(rule.keep).to_series().to_list() == [True, True, False]
+    for refused in ({"most": 0.5, "within": False}, {"most": 0.65}):
+        with pytest.raises(OperatorMisuse):
+            FilterNovelty.model_validate({"columns": ["text"], **refused}).rules(schema)
