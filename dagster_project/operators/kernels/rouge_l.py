@@ -85,8 +85,19 @@ def nearest_before(
     nearest = np.full(len(texts), NONE, np.int64)
     similarity = np.zeros(len(texts), np.float64)
     _compare(
-        ids, ranks, offsets, len(distinct), kinds, known, most, floor, within, nearest, similarity
-    )  # fmt: skip
+        ids,
+        ranks,
+        offsets,
+        lengths.max(initial=0),
+        len(distinct),
+        kinds,
+        known,
+        most,
+        floor,
+        within,
+        nearest,
+        similarity,
+    )
     return Novelty(nearest, similarity)
 
 
@@ -324,17 +335,17 @@ def _enter(ranks, start, length, floor, text, entries, ends):
 
 @compiled
 def _compare(
-    ids, ranks, offsets, vocabulary, kinds, known, most, floor, within, nearest, similarity
+    ids, ranks, offsets, most_words, vocabulary, kinds, known, most, floor, within, nearest, similarity
 ):  # fmt: skip
-    texts, size = len(offsets) - 1, np.diff(np.append(offsets[:1], offsets)).max()
+    texts = len(offsets) - 1
     signatures = _signatures(ranks, offsets)
     starts = _room(ranks, offsets, kinds, texts if within else known, floor)
     ends = starts[:-1].copy()
     entries = np.empty((starts[-1], 3), np.int32)  # a text's length, a word's place in it, the text
-    least = np.empty(size + 1, np.int64)
+    least = np.empty(most_words + 1, np.int64)
     seen = np.full(texts, NONE, np.int64)
     masks = np.zeros(vocabulary, np.uint64)
-    carries = np.zeros(size, np.uint8)
+    carries = np.zeros(most_words, np.uint8)
     for text in range(texts):
         start, end = offsets[text], offsets[text + 1]
         length = end - start
@@ -375,7 +386,6 @@ def _compare(
                 step += 1
             if length <= 64:
                 _clear(ids, start, end, masks)
-            if found != NONE:
-                nearest[text], similarity[text] = found, best
+            nearest[text], similarity[text] = found, best if found != NONE else 0.0
         if text < known or (within and not (found != NONE and best > most)):
             _enter(ranks, start, length, floor, text, entries, ends)
