@@ -26,6 +26,7 @@ from dagster_project.quality.no_regression import NoRegression
 from dagster_project.quality.pipeline_expectations import Drift, QuarantinedShare, RemovedShare
 from dagster_project.quality.row_expectations import ChatStructure, DuplicateShare, Sql
 from dagster_project.quality.source_loss import SourceLoss
+from dagster_project.quality.step_metric import StepMetric
 from dagster_project.recipe.problems import Problem, nearest
 
 IN_SQL: dict[str, type[SqlExpectation]] = {
@@ -35,6 +36,7 @@ IN_SQL: dict[str, type[SqlExpectation]] = {
     "removed_share": RemovedShare,
     "quarantined_share": QuarantinedShare,
     "drift": Drift,
+    "metric": StepMetric,
     "source_loss": SourceLoss,
     "contamination": Contamination,
     "rows_asked": RowsAsked,
