@@ -9,7 +9,6 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from dagster_project.arena.identity import contest_code
 from dagster_project.errors import SeedbedError
 from dagster_project.identity import canonical_json, code_digest, digest, library_versions
 from dagster_project.llm.embedded import WEIGHTS_SHA256
@@ -359,6 +358,8 @@ def _recipe_id(
         if isinstance(source, PythonInput):
             known["code"] = code_digest(_python_file(declared, source))
         if isinstance(source, ContestInput):
+            from dagster_project.arena.identity import contest_code
+
             known["code"] = contest_code()
         if isinstance(source, GeneratedInput) and source.seeds is not None:
             known["seeds"] = identity(source.seeds)

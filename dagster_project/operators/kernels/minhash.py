@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
-import pyarrow as pa
 
+from dagster_project.operators.kernels.list_series import list_series
 from dagster_project.operators.kernels.shingles import (
     Unit,
     code_points,
@@ -66,8 +66,7 @@ def shingle_sets(texts: pl.Series, unit: Unit, size: int) -> pl.Series:
     found = np.empty(max(1, int(offsets[-1] - offsets[0])), np.uint32)
     _sets(data, offsets, size, unit == "words", *code_points(), found, lengths)
     ends = np.concatenate([[0], np.cumsum(lengths)])
-    lists = pa.LargeListArray.from_arrays(ends, pa.array(found[: ends[-1]].copy()))
-    return pl.Series(texts.name, pl.from_arrow(lists), dtype=pl.List(pl.UInt32))
+    return list_series(texts.name, ends, found[: ends[-1]].copy())
 
 
 @cache

@@ -6,12 +6,12 @@ Words are told as in `shingles`: in any script, without case and punctuation.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
-import pyarrow as pa
 
+from dagster_project.operators.kernels.list_series import list_series
 from dagster_project.operators.kernels.shingles import (
     code_points,
     compiled,
@@ -77,8 +77,7 @@ def shared_ngrams(texts: pl.Series, known: ItemNgrams) -> pl.Series:
     found = np.empty(max(1, int(offsets[-1] - offsets[0]) // 2 + len(texts)), np.uint32)
     _shared(data, offsets, known.size, *code_points(), known.slots, known.numbers, found, counts)
     ends = np.concatenate([[0], np.cumsum(counts)])
-    lists: Any = pa.LargeListArray.from_arrays(ends, pa.array(found[: ends[-1]].copy()))
-    return pl.Series(texts.name, pl.from_arrow(lists), dtype=pl.List(pl.UInt32))
+    return list_series(texts.name, ends, found[: ends[-1]].copy())
 
 
 def matched_spans(

@@ -12,12 +12,12 @@ time (Hyyrö 2004). What a bound leaves out cannot be above the threshold.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
-import pyarrow as pa
 
+from dagster_project.operators.kernels.list_series import list_series
 from dagster_project.operators.kernels.shingles import (
     code_points,
     compiled,
@@ -57,8 +57,7 @@ def words(texts: pl.Series) -> pl.Series:
     _count_words(data, offsets, *code_points(), ends)
     found = np.empty(int(ends[-1]), np.uint64)
     _read_words(data, offsets, *code_points(), ends, found)
-    lists: Any = pa.LargeListArray.from_arrays(ends, pa.array(found))
-    return pl.Series(texts.name, pl.from_arrow(lists), dtype=pl.List(pl.UInt64))
+    return list_series(texts.name, ends, found)
 
 
 def nearest_before(

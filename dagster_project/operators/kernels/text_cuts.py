@@ -14,6 +14,7 @@ import polars as pl
 import pyarrow as pa
 
 from dagster_project.operators.kernels.english_words import decode_text
+from dagster_project.operators.kernels.list_series import arrow_array, list_series
 from dagster_project.operators.kernels.shingles import compiled
 
 if TYPE_CHECKING:
@@ -72,8 +73,8 @@ def nested(
     name: str, offsets: NDArray[np.int64], fields: dict[str, NDArray], dtype: pl.DataType
 ) -> pl.Series:
     """A series of lists of objects."""
-    items = pa.StructArray.from_arrays([pa.array(field) for field in fields.values()], list(fields))
-    return pl.Series(name, pl.from_arrow(pa.LargeListArray.from_arrays(offsets, items)), dtype)
+    items = pa.StructArray.from_arrays(list(map(arrow_array, fields.values())), list(fields))
+    return list_series(name, offsets, items).cast(dtype)
 
 
 @compiled

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import polars as pl
-import pyarrow as pa
 
+from dagster_project.operators.kernels.list_series import list_series
 from dagster_project.operators.kernels.shingles import code_points, compiled, mix, text_buffers
 from dagster_project.operators.kernels.text_cuts import (
     NEWLINE,
@@ -55,8 +55,7 @@ def unit_hashes(
     squeezed = compared != "none"
     _hash(data, offsets, number, _marks(), seen_as, squeezed, min_characters, hashes, lengths)
     ends = np.concatenate([[0], np.cumsum(lengths)])
-    lists = pa.LargeListArray.from_arrays(ends, pa.array(hashes[: ends[-1]].copy()))
-    return pl.Series(texts.name, pl.from_arrow(lists), dtype=pl.List(pl.UInt64))
+    return list_series(texts.name, ends, hashes[: ends[-1]].copy())
 
 
 def unit_bounds(texts: pl.Series, unit: LineUnit) -> pl.Series:

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
-import pyarrow as pa
 
 from dagster_project.operators.kernels.english_word_tables import hash_points
+from dagster_project.operators.kernels.list_series import list_series
 from dagster_project.operators.kernels.shingles import (
     INSIDE,
     code_points,
@@ -63,8 +63,7 @@ def fingerprints(texts: pl.Series, size: int, *, fold: bool) -> pl.Series:
     found = np.empty(max(1, int(offsets[-1] - offsets[0])), np.uint64)
     _fingerprints(data, offsets, size, run_size(size), fold, *code_points(), found, lengths)
     ends = np.concatenate([[0], np.cumsum(lengths)])
-    lists = pa.LargeListArray.from_arrays(ends, pa.array(found[: ends[-1]].copy()))
-    return pl.Series(texts.name, pl.from_arrow(lists), dtype=pl.List(pl.UInt64))
+    return list_series(texts.name, ends, found[: ends[-1]].copy())
 
 
 def windows_with(
