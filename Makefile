@@ -26,10 +26,11 @@ test: $(READY)
 promises: $(READY)
 	@SEEDBED_PROMISES=full $(BIN)/pytest tests/promises -p no:xdist -s
 
-# `make benchmark PEERS=1` compares with datatrove and Data-Juicer, in environments of their own;
+# `make benchmark PEERS=1` compares with datatrove, Data-Juicer, distilabel and Curator, in environments of their own;
 # BENCHMARK holds options, such as --quick (see `python -m benchmarks --help`).
-PEERS_READY := $(if $(PEERS),.peers/datatrove/.ready .peers/data-juicer/.ready)
-PEER_PYTHONS := $(if $(PEERS),--datatrove .peers/datatrove/bin/python --data-juicer .peers/data-juicer/bin/python)
+PEER_NAMES := $(if $(PEERS),datatrove data-juicer distilabel curator)
+PEERS_READY := $(PEER_NAMES:%=.peers/%/.ready)
+PEER_PYTHONS := $(foreach peer,$(PEER_NAMES),--$(peer) .peers/$(peer)/bin/python)
 
 benchmark: $(READY) $(PEERS_READY)
 	@$(BIN)/python -m benchmarks $(PEER_PYTHONS) $(BENCHMARK)

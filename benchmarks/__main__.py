@@ -11,11 +11,21 @@ import argparse
 import tempfile
 from pathlib import Path
 
-from benchmarks import exact_duplicates, filter_parity, loading, near_duplicates, overhead, pii
+from benchmarks import (
+    exact_duplicates,
+    filter_parity,
+    loading,
+    model_calls,
+    near_duplicates,
+    overhead,
+    pii,
+)
 from benchmarks.measuring import machine, versions
 
 DATATROVE_NAMES = ("datatrove", "spacy", "numpy")
 DATA_JUICER_NAMES = ("py-data-juicer", "datasets", "numpy")
+DISTILABEL_NAMES = ("distilabel", "openai")
+CURATOR_NAMES = ("bespokelabs-curator", "litellm", "openai")
 
 
 def run(given: argparse.Namespace, folder: Path) -> None:
@@ -31,6 +41,8 @@ def run(given: argparse.Namespace, folder: Path) -> None:
     for peer, python, names in (
         ("datatrove", given.datatrove, DATATROVE_NAMES),
         ("data-juicer", given.data_juicer, DATA_JUICER_NAMES),
+        ("distilabel", given.distilabel, DISTILABEL_NAMES),
+        ("curator", given.curator, CURATOR_NAMES),
     ):
         if python:
             print(f"\n{peer}'s interpreter: {versions(names, python)}")
@@ -45,6 +57,7 @@ def run(given: argparse.Namespace, folder: Path) -> None:
     near_duplicates.grow(sizes, repeats, folder)
     for rows in (1_500,) if quick else (77_000, 1_000_000):
         exact_duplicates.run(rows, repeats, folder, given.data_juicer)
+    model_calls.run(100 if quick else 3_000, repeats, given.distilabel, given.curator)
     if given.corpus and given.datatrove:
         filter_parity.run(given.corpus, repeats, given.datatrove, differences=0)
     else:
@@ -66,6 +79,8 @@ def parsed() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--datatrove", metavar="PYTHON", help="interpreter that has datatrove")
     parser.add_argument("--data-juicer", metavar="PYTHON", help="interpreter that has Data-Juicer")
+    parser.add_argument("--distilabel", metavar="PYTHON", help="interpreter that has distilabel")
+    parser.add_argument("--curator", metavar="PYTHON", help="one that has bespokelabs-curator")
     parser.add_argument("--corpus", type=Path, help="JSONL with `text`, for filters")
     parser.add_argument("--carriers", type=Path, help="folder of texts for personal data")
     parser.add_argument("--folder", type=Path, help="for corpora, kept; default: a temporary one")
@@ -73,7 +88,7 @@ def parsed() -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="small corpora: whether all runs")
     given = parser.parse_args()
     given.repeats = given.repeats or (1 if given.quick else 3)
-    for option in ("datatrove", "data_juicer", "corpus", "carriers"):
+    for option in ("datatrove", "data_juicer", "distilabel", "curator", "corpus", "carriers"):
         named = getattr(given, option)
         if named and not Path(named).exists():
             parser.error(f"--{option.replace('_', '-')}: {named} is not there")

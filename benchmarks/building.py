@@ -12,22 +12,22 @@ from benchmarks.measuring import Program
 if TYPE_CHECKING:
     import polars as pl
 
-RECIPE = """\
-description: benchmark rows
-phase: pretrain
-inputs:
-  rows: {{files: {path}}}
-steps:
-{steps}
-"""
+HEAD = "description: benchmark rows\nphase: pretrain\n"
 
 
 def program(corpus: Path, steps: str, folder: Path) -> Program:
     """The program that materializes a recipe of these steps, a line of YAML each, over a corpus."""
+    indented = "\n".join(f"  - {step}" for step in steps.splitlines())
+    return materializing(
+        f"inputs:\n  rows: {{files: {corpus.resolve()}}}\nsteps:\n{indented}\n", folder
+    )
+
+
+def materializing(declared: str, folder: Path) -> Program:
+    """The program that materializes a recipe of which this is declared, as YAML."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     recipe = folder.parent / f"{folder.name}.yaml"
-    indented = "\n".join(f"  - {step}" for step in steps.splitlines())
-    recipe.write_text(RECIPE.format(path=corpus.resolve(), steps=indented))
+    recipe.write_text(HEAD + declared)
     arguments = ["-m", "benchmarks.building", str(recipe), str(folder)]
     return Program(arguments, folder=folder)
 
