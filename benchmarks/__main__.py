@@ -1,8 +1,8 @@
 """Run every benchmark that can be run with what is given, and say which were not.
 
-`python -m benchmarks [--quick] [--repeats 3] [--folder FOLDER] [--datatrove PYTHON]
-[--data-juicer PYTHON] [--corpus JSONL] [--carriers FOLDER]`. Peers' interpreters are made from
-`benchmarks/peers/requirements-*.txt`.
+`python -m benchmarks [--quick] [--repeats 3] [--folder FOLDER] [--corpus JSONL] [--carriers FOLDER]
+[--datatrove PYTHON] [--data-juicer PYTHON] [--distilabel PYTHON] [--curator PYTHON]`. Peers'
+interpreters are made from `benchmarks/peers/requirements-*.txt`.
 """
 
 from __future__ import annotations

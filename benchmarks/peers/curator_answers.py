@@ -21,8 +21,8 @@ os.environ |= {
     "TIKTOKEN_CACHE_DIR": str(TOKENIZERS),
 }
 
-from bespokelabs import curator
-from datasets import Dataset
+from bespokelabs import curator  # noqa: E402
+from datasets import Dataset  # noqa: E402
 
 
 class Answer(curator.LLM):
