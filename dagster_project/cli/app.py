@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from importlib.metadata import PackageNotFoundError, version
+from typing import Annotated
+
 import typer
 
 from dagster_project.cli import (
@@ -9,6 +12,7 @@ from dagster_project.cli import (
     author,
     contamination,
     export,
+    init,
     inspect_version,
     leaderboard,
     provenance,
@@ -25,7 +29,31 @@ app = typer.Typer(
     rich_markup_mode="rich",
     help="Dataset engineering for finetuning: versions with checks, rows with provenance.",
 )
+
+
+def _tell_version(wanted: bool) -> None:
+    if wanted:
+        try:
+            typer.echo(f"seedbed {version('seedbed')}")
+        except PackageNotFoundError:
+            typer.echo("seedbed, run from its sources; it is not installed")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    _: Annotated[
+        bool,
+        typer.Option(
+            "--version", is_eager=True, callback=_tell_version, help="Print the version, and end."
+        ),
+    ] = False,
+) -> None:
+    pass
+
+
 for module in (
+    init,
     author,
     run,
     provenance,

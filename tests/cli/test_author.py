@@ -7,7 +7,7 @@ import typer
 import yaml
 from typer.testing import CliRunner
 
-from dagster_project.cli import author
+from dagster_project.cli import author, init
 from dagster_project.cli.console import console, print_table
 from dagster_project.errors import SeedbedError
 
@@ -75,3 +75,27 @@ def test_one_version_is_checked_by_its_name(run, space) -> None:
     assert "0 versions can be used, 1 cannot" in run("check", "a/v2")
     with pytest.raises(SeedbedError, match="there is no version 'a/v'; did you mean 'a/v"):
         run("check", "a/v")
+
+
+def test_a_workspace_is_made_once_and_works_from_the_start(tmp_path, monkeypatch) -> None:
+    app = typer.Typer()
+    init.add_to(app)
+    author.add_to(app)
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data/rows.jsonl").write_text('{"text": "a row"}\n')
+    (tmp_path / ".gitignore").write_text("mine\n")
+    monkeypatch.delenv("SEEDBED_WORKSPACE", raising=False)
+    monkeypatch.chdir(tmp_path)
+
+    def invoke(*arguments: str) -> str:
+        result = CliRunner().invoke(app, arguments)
+        if isinstance(result.exception, SeedbedError):
+            raise result.exception
+        return result.stdout
+
+    invoke("init")
+    assert (tmp_path / ".gitignore").read_text() == "mine\n", "what is there stays"
+    invoke("new", "mine")
+    assert "1 version can be used, 0 cannot" in invoke("check")
+    with pytest.raises(SeedbedError, match="is a workspace already"):
+        invoke("init", str(tmp_path))
