@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
     from dagster_project.arena.learning_curve import Gain, NoCurve
 
+BASELINE = "random of pool"
+
 
 def add_to(app: typer.Typer) -> None:
     """Add this module's verb."""
@@ -24,8 +26,12 @@ def add_to(app: typer.Typer) -> None:
 def leaderboard(
     arena: Annotated[str, typer.Argument(help="dataset/version of an arena.")],
     against: Annotated[
-        str, typer.Option(help="The contestant that others are compared with.")
-    ] = "random of pool",
+        str | None,
+        typer.Option(
+            help="The contestant that others are compared with; default: `random of pool`, or the first.",
+            show_default=False,
+        ),
+    ] = None,
     more: Annotated[
         int, typer.Option(help="Tell what so many more rows of each contestant would buy.", min=0)
     ] = 0,
@@ -47,6 +53,8 @@ def leaderboard(
     if not set(RESULTS) <= set(rows.columns):
         raise SeedbedError(f"{name} is no arena: its rows are not the scores of a contest")
     known = rows["contestant"].unique(maintain_order=True).to_list()
+    if against is None:
+        against = BASELINE if BASELINE in known else known[0]
     if against not in known:
         raise SeedbedError(no_such("contestant", against, known))
     found = standing(rows, against)
