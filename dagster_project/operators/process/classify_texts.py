@@ -14,6 +14,7 @@ from dagster_project.operators.base import OperatorMisuse, RowOperator, Rule
 from dagster_project.operators.process.classifier_formats import FORMATS, ModelRefused
 from dagster_project.operators.process.compared_text import compared_text
 from dagster_project.operators.process.isolated_classifier import IsolatedClassifier
+from dagster_project.operators.process.once import Once
 
 CLASSIFIED = pl.Struct({"label": pl.String, "probability": pl.Float64})
 PICKLES = (".pkl", ".pickle", ".joblib", ".pt", ".pth", ".dill")
@@ -134,7 +135,7 @@ Weights in other files are not read |
     def annotations(self, schema: pl.Schema) -> Mapping[str, pl.Expr]:
         text = compared_text(self, schema, self.judged, self.roles)
         text = pl.when(text.str.contains(r"\S")).then(text)
-        found = text.map_batches(self._classified, return_dtype=CLASSIFIED, is_elementwise=True)
+        found = text.map_batches(Once(self._classified), return_dtype=CLASSIFIED)
         return {
             self.into: found.struct.field("label"),
             f"{self.into}_probability": found.struct.field("probability"),

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from threading import Lock
 
 import polars as pl
 
 from dagster_project.operators.base import Operator, Rule
+from dagster_project.operators.process.once import Once
 
 LINE_ENDS = "\n\r\x0b\x0c\x1c\x1d\x1e\x85\u2028\u2029"
 """What ends a line in Python's `str.splitlines`; `\\r\\n` does once."""
@@ -51,7 +51,7 @@ def measured_together(
     Returns:
         By name; null where the text is.
     """
-    once = _Once(measure)
+    once = Once(measure)
 
     def column(name: str) -> pl.Expr:
         return text.map_batches(
@@ -80,19 +80,3 @@ def bound_rules(operator: Operator, prefix: str) -> list[Rule]:
         keep = measured >= bound if sign == ">=" else measured <= bound
         rules.append(Rule(field, keep, measured, f"{sign} {bound:g}"))
     return rules
-
-
-class _Once:
-    """Remembers the last answer of a function, and for which texts it was. Polars asks from several
-    threads at once; the lock makes one of them work and the others wait for it."""
-
-    def __init__(self, measure: Callable[[pl.Series], pl.DataFrame]) -> None:
-        self._measure = measure
-        self._last: tuple[pl.Series, pl.DataFrame] | None = None
-        self._lock = Lock()
-
-    def __call__(self, texts: pl.Series) -> pl.DataFrame:
-        with self._lock:
-            if self._last is None or not self._last[0].equals(texts, null_equal=True):
-                self._last = texts, self._measure(texts)
-            return self._last[1]
