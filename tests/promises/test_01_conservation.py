@@ -34,6 +34,13 @@ from dagster_project.operators.registry import built_in_operators
 from dagster_project.warehouse.snapshot import NotConserved
 
 CASES: dict[str, list[dict[str, Any]]] = {
+    "filter_consent": [
+        {"consent": "text", "granted": ["a"], "until": "text", "as_of": "2026-01-01"},
+        {"consent": "text", "subject": "n", "withdrawn": {"other": "text"}, "granted": ["", "b"]},
+    ],
+    "read_exchanges": [
+        {"request": "text", "response": "text", "into": "chat"},
+    ],
     "filter_novelty": [
         {"columns": ["text"], "most": 0.5, "against": {"other": ["text"]}},
         {"columns": ["messages"], "recorded_from": 0.2, "within": False},

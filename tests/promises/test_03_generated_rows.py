@@ -17,7 +17,7 @@ budget: {tokens: 60000}
 inputs:
   asked:
     generate:
-      reverse_instruction: {model: writer, response: text, max_tokens: 24, min_words: 2, shots: []}
+      reverse_instruction: {model: writer, response: text, max_tokens: 48, min_words: 2, shots: []}
     seeds: {version: d/texts}
     rows: 2
     at_least: 1
@@ -33,7 +33,14 @@ TEXTS = [
     "A leap year has 366 days; years that 4 divides are leap years, but not every hundredth.",
     "Bread rises because yeast eats sugar and gives off gas, which the dough holds.",
     "The library opens at nine and closes at six, on Sundays not at all.",
+    "A compass needle points north because the Earth itself is a large, weak magnet.",
+    "Soap cleans because one end of it holds on to fat and the other to water.",
+    "A bill becomes law when both houses have passed it and the president has signed it.",
+    "Bees dance to tell each other in which direction, and how far away, flowers are.",
+    "A mortgage is a loan on a house; if it is not paid back, the bank gets the house.",
+    "Salt keeps food from spoiling because it takes the water that bacteria need.",
 ]
+"""Many, of which one row must come of: what the small model answers is not the same on all machines."""
 
 
 @pytest.fixture
@@ -70,9 +77,9 @@ def test_every_candidate_tells_how_it_was_made_and_what_it_cost(built):
         answer = json.loads(call["response"])["choices"][0]
         assert answer["finish_reason"] == call["finish_reason"]
         assert call["model"].startswith("SmolLM2-135M") and call["provider"] == "embedded"
-        assert json.loads(call["sampling"])["max_tokens"] == 24
+        assert json.loads(call["sampling"])["max_tokens"] == 48
         assert len(call["request_hash"]) == 64
-        assert call["tokens_in"] > 20 and 0 < call["tokens_out"] <= 24 and call["dollars"] == 0
+        assert call["tokens_in"] > 20 and 0 < call["tokens_out"] <= 48 and call["dollars"] == 0
         assert call["depth"] == 1 and call["teachers"] == [call["model"]]
         assert answer["message"]["content"] or call["rejected"]
     for row_id, text in rows:

@@ -76,8 +76,10 @@ OPERATORS = [
 ]
 ELSEWHERE = {
     "classify_texts",  # need a model or a reference
+    "filter_consent",
     "filter_perplexity",
     "filter_quality",
+    "read_exchanges",  # of its own kind of rows
     "change_case",  # clean texts, see test_text_cleaners
     "clean_code_fences",
     "fix_mojibake",
