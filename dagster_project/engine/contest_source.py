@@ -62,9 +62,7 @@ class ContestReader:
 
     def _held(self) -> Records:
         asked = self.contest
-        held_out = self._pairs("evaluation", asked.evaluation).unique(maintain_order=True)
-        if held_out.is_empty():
-            raise InputError(f"input {self.name}: the evaluation has no rows")
+        held_out = held_out_of(self.store, asked, f"input {self.name}")
 
         def fair(name: str, rows: Rows) -> pl.DataFrame:
             return without_held_out(self._pairs(name, rows), held_out)
@@ -90,19 +88,45 @@ class ContestReader:
         return Records(frame, origin)
 
     def _pairs(self, name: str, rows: Rows) -> pl.DataFrame:
-        version = VersionName.parse(rows.version)
-        where = f" WHERE ({rows.where}\n)" if rows.where else ""
-        with connect(self.store, only=[version]) as connection:
-            try:
-                found = connection.sql(
-                    f"SELECT * FROM {version.dataset}.{version.version}{where} ORDER BY row_id"
-                ).pl()
-            except duckdb.Error as error:
-                raise InputError(f"input {self.name}: rows of {name}: {error}") from error
+        return read_pairs(self.store, rows, f"input {self.name}: rows of {name}")
+
+
+def held_out_of(store: Store, asked: Contest, told: str) -> pl.DataFrame:
+    """`prompt` and `answer` of the held-out rows of a contest; scores name them by their position.
+
+    Raises:
+        InputError: when there are none.
+    """
+    held_out = read_pairs(store, asked.evaluation, f"{told}: rows of evaluation")
+    if held_out.is_empty():
+        raise InputError(f"{told}: the evaluation has no rows")
+    return held_out.unique(maintain_order=True)
+
+
+def read_pairs(store: Store, rows: Rows, told: str) -> pl.DataFrame:
+    """`prompt` and `answer` of rows of a version's current snapshot.
+
+    Args:
+        store: where it is.
+        rows: which.
+        told: what errors begin with.
+
+    Raises:
+        InputError: when the rows cannot be chosen so, or have no prompts and answers.
+    """
+    version = VersionName.parse(rows.version)
+    where = f" WHERE ({rows.where}\n)" if rows.where else ""
+    with connect(store, only=[version]) as connection:
         try:
-            return pairs(found, rows.columns)
-        except NoPairs as error:
-            raise InputError(f"input {self.name}: rows of {name}: {error}") from error
+            found = connection.sql(
+                f"SELECT * FROM {version.dataset}.{version.version}{where} ORDER BY row_id"
+            ).pl()
+        except duckdb.Error as error:
+            raise InputError(f"{told}: {error}") from error
+    try:
+        return pairs(found, rows.columns)
+    except NoPairs as error:
+        raise InputError(f"{told}: {error}") from error
 
 
 def _budgets(asked: Contest) -> list:
