@@ -11,10 +11,10 @@ from pydantic import ValidationError
 
 from dagster_project.errors import SeedbedError
 from dagster_project.identity import canonical_json, code_digest, digest, library_versions
-from dagster_project.llm.embedded import WEIGHTS_SHA256
 from dagster_project.operators.base import Operator, RelationOperator
 from dagster_project.operators.calling import CallingOperator
 from dagster_project.operators.generator import Generator
+from dagster_project.operators.models.smollm2 import WEIGHTS_SHA256
 from dagster_project.operators.registry import (
     OperatorFileBroken,
     built_in_operators,

