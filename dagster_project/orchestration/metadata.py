@@ -17,6 +17,7 @@ from dagster_project.orchestration.flow_picture import (
     length_picture,
 )
 from dagster_project.orchestration.inspection_metadata import inspection_metadata
+from dagster_project.orchestration.loop_metadata import loop_metadata
 from dagster_project.orchestration.synthesis_metadata import synthesis_metadata
 from dagster_project.orchestration.tables import one, records, table
 from dagster_project.quality.gate import Outcome
@@ -53,6 +54,7 @@ def materialization_metadata(store: Store, plan: Plan, outcome: Outcome) -> dict
             "dagster/column_lineage": _column_lineage(connection, plan),
             "status": "unchanged since it was built" if outcome.reused else manifest.status,
             **arena_metadata(connection),
+            **loop_metadata(store, plan, outcome),
             **synthesis_metadata(connection),
             "flow_of_rows": dg.MetadataValue.md(flow_picture(_flow(steps), rows_in)),
             "flow_of_rows_by_rule": dg.MetadataValue.md(
