@@ -12,6 +12,7 @@ import pytest
 
 from dagster_project.release.export import ExportFailed
 from dagster_project.release.files import shards
+from dagster_project.release.files import folder
 from dagster_project.release.files.folder import FolderRefused, put_at
 from dagster_project.release.files.manifest import NotAnExport
 from dagster_project.release.files.verification import verify_export
@@ -255,3 +256,20 @@ def test_an_older_snapshot(shelf):
     assert shelf.export("jsonl", "new").manifest.rows.exported == 1
     found = shelf.export("jsonl", "old", snapshot_id=old.snapshot_id).manifest
     assert (found.snapshot_id, found.rows.exported) == (old.snapshot_id, 4)
+
+
+def test_a_replaced_export_is_never_missing(tmp_path, monkeypatch) -> None:
+    """The two change places in one step; what is renamed before that is renamed back."""
+    old = tmp_path / "out"
+    old.mkdir()
+    (old / "a").write_text("old")
+    new = tmp_path / ".out.exporting-1"
+    new.mkdir()
+    (new / "a").write_text("new")
+    renamed = []
+    monkeypatch.setattr(Path, "rename", lambda self, to: renamed.append((self, to)))
+    if not folder._exchanged(new, old):
+        pytest.skip("this system cannot exchange folders in one step")
+    assert ((old / "a").read_text(), (new / "a").read_text()) == ("new", "old") and not renamed
+    folder._put(new, old)
+    assert (old / "a").read_text() == "old" and not new.exists() and not renamed

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import fcntl
 import os
 import shutil
@@ -71,19 +72,32 @@ def _delete_abandoned(parent: Path, unfinished: str) -> None:
 
 
 def _put(temporary: Path, folder: Path) -> None:
-    replaced = None
-    if folder.exists():
+    """Put a folder in its place; one that is there goes to the temporary place, at the same moment where
+    the system can do so, and is deleted."""
+    if not folder.exists():
+        temporary.rename(folder)
+        sync_folder(folder.parent)
+        return
+    if not _exchanged(temporary, folder):
         replaced = folder.with_name(f".{folder.name}.replaced-{uuid.uuid4().hex}")
         folder.rename(replaced)
-    try:
-        temporary.rename(folder)
-    except BaseException:
-        if replaced is not None:
+        try:
+            temporary.rename(folder)
+        except BaseException:
             replaced.rename(folder)
-        raise
+            raise
+        replaced.rename(temporary)
     sync_folder(folder.parent)
-    if replaced is not None:
-        shutil.rmtree(replaced)
+    shutil.rmtree(temporary)
+
+
+def _exchanged(one: Path, other: Path) -> bool:
+    """Whether two folders have changed places, which Linux does in one step; else nothing was done."""
+    exchange = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
+    if exchange is None:
+        return False
+    here, places = -100, (os.fsencode(one), os.fsencode(other))
+    return exchange(here, places[0], here, places[1], 2) == 0
 
 
 def _require_free(folder: Path, replace: bool) -> None:
