@@ -6,13 +6,14 @@ import gzip
 import hashlib
 import json
 import shutil
+from pathlib import Path
 
 import pyarrow as pa
 import pytest
 
 from dagster_project.release.export import ExportFailed
+from dagster_project.release.files import folder as export_folder
 from dagster_project.release.files import shards
-from dagster_project.release.files import folder
 from dagster_project.release.files.folder import FolderRefused, put_at
 from dagster_project.release.files.manifest import NotAnExport
 from dagster_project.release.files.verification import verify_export
@@ -268,8 +269,8 @@ def test_a_replaced_export_is_never_missing(tmp_path, monkeypatch) -> None:
     (new / "a").write_text("new")
     renamed = []
     monkeypatch.setattr(Path, "rename", lambda self, to: renamed.append((self, to)))
-    if not folder._exchanged(new, old):
+    if not export_folder._exchanged(new, old):
         pytest.skip("this system cannot exchange folders in one step")
     assert ((old / "a").read_text(), (new / "a").read_text()) == ("new", "old") and not renamed
-    folder._put(new, old)
+    export_folder._put(new, old)
     assert (old / "a").read_text() == "old" and not new.exists() and not renamed
