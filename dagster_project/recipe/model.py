@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import (
     BaseModel,
+    BeforeValidator,
     Discriminator,
     Field,
     Tag,
@@ -86,10 +87,20 @@ class VersionInput(_Input):
         return version_name(value)
 
 
+def _many(value: Any) -> Any:
+    return (value,) if isinstance(value, str) else value
+
+
+OneOrMany = Annotated[
+    tuple[str, ...], BeforeValidator(_many, json_schema_input_type=str | tuple[str, ...])
+]
+"""Texts; one may be written without a list."""
+
+
 class FilesInput(_Input):
     """Rows read from files."""
 
-    files: tuple[str, ...] = Field(
+    files: OneOrMany = Field(
         description="Paths or globs, relative to the workspace root. JSONL, JSON, CSV, TSV or "
         "Parquet; .gz, .bz2, .zst and .lz4 are opened.",
         min_length=1,
@@ -100,11 +111,6 @@ class FilesInput(_Input):
     columns: dict[str, Literal["text", "int", "float", "bool", "json", "list[text]"]] | None = (
         Field(default=None, description="Types of fields; default: told by the values.")
     )
-
-    @field_validator("files", mode="before")
-    @classmethod
-    def _one_or_many(cls, value: Any) -> Any:
-        return (value,) if isinstance(value, str) else value
 
 
 class HuggingFaceInput(_Input):
