@@ -8,6 +8,7 @@ import polars as pl
 
 from dagster_project.arena.contest import RESULTS
 from dagster_project.arena.standing import standing
+from dagster_project.orchestration.picture import picture
 from dagster_project.orchestration.tables import one, table
 
 WIDTH, HEIGHT, LEFT, BOTTOM, TOP = 420, 150, 46, 22, 8
@@ -32,7 +33,7 @@ def arena_metadata(connection: duckdb.DuckDBPyConnection) -> dict[str, Any]:
     for (model,), own in found.group_by("model", maintain_order=True):
         curve = own.filter(pl.col("budget") == "rows")
         if curve["amount"].n_unique() > 1:
-            shown[f"learning_curve_{model}"] = dg.MetadataValue.md(_picture(curve))
+            shown[f"learning_curve_{model}"] = dg.MetadataValue.md(picture(_curves(curve)))
         last = own.filter(pl.col("budget") != "all").sort("amount")
         for name, score in last.group_by("contestant", maintain_order=True).agg(
             pl.col("score").last()
@@ -64,7 +65,7 @@ def _leaderboard(found: pl.DataFrame) -> dg.MetadataValue | None:
     return table(rows)
 
 
-def _picture(curve: pl.DataFrame) -> str:
+def _curves(curve: pl.DataFrame) -> str:
     """Scores by rows trained on, one line a contestant, as a small inline SVG."""
     amounts = sorted(curve["amount"].unique().to_list())
     least, most = float(curve["score"].min()), float(curve["score"].max())  # pyright: ignore

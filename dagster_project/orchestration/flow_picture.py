@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
+
+from dagster_project.orchestration.picture import picture
 
 INLINE_LIMIT = 1000
 """Dagster's UI shows Markdown shorter than this in place, and longer Markdown in a dialog."""
@@ -39,10 +40,10 @@ def flow_picture(steps: Sequence[FlowStep], rows_in: int) -> str:
     is what the step removed. Short enough to be shown in place; steps have their names if those fit,
     else their numbers."""
     for label in (_name, _number, _no_label):
-        markdown = _markdown(_band(steps, rows_in, label))
+        markdown = picture(_band(steps, rows_in, label))
         if len(markdown) < INLINE_LIMIT and (label is not _name or _fit(steps)):
             return markdown
-    return _markdown(_band(_largest(steps), rows_in, _no_label))
+    return picture(_band(_largest(steps), rows_in, _no_label))
 
 
 def funnel_picture(steps: Sequence[FlowStep], rules: Sequence[RuleRows], rows_in: int) -> str:
@@ -67,7 +68,7 @@ def funnel_picture(steps: Sequence[FlowStep], rules: Sequence[RuleRows], rows_in
         )
     )
     text = f'<g font-family="sans-serif" font-size="12" fill="{QUIET}">{shown}</g>'
-    return _markdown(_svg(820, 8 + 20 * len(lines), text))
+    return picture(_svg(820, 8 + 20 * len(lines), text))
 
 
 def length_picture(before: Sequence[int], after: Sequence[int]) -> str:
@@ -83,7 +84,7 @@ def length_picture(before: Sequence[int], after: Sequence[int]) -> str:
         )
         return f'<path d="{path}" fill="{colour}" fill-opacity=".6"/>'
 
-    return _markdown(_svg(240, 50, bars(before, QUIET) + bars(after, KEPT)))
+    return picture(_svg(240, 50, bars(before, QUIET) + bars(after, KEPT)))
 
 
 def _band(steps: Sequence[FlowStep], rows_in: int, label) -> str:
@@ -131,7 +132,3 @@ def _largest(steps: Sequence[FlowStep]) -> list[FlowStep]:
 def _svg(width: int, height: int, body: str) -> str:
     size = f'width="{width}" height="{height}"'
     return f'<svg xmlns="http://www.w3.org/2000/svg" {size}>{body}</svg>'
-
-
-def _markdown(svg: str) -> str:
-    return f"![](data:image/svg+xml;base64,{base64.b64encode(svg.encode()).decode()})"

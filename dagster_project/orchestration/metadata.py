@@ -9,6 +9,7 @@ import duckdb
 
 from dagster_project.engine.plan import Plan
 from dagster_project.orchestration.arena_metadata import arena_metadata
+from dagster_project.orchestration.coverage_metadata import coverage_metadata
 from dagster_project.orchestration.flow_picture import (
     FlowStep,
     RuleRows,
@@ -55,6 +56,7 @@ def materialization_metadata(store: Store, plan: Plan, outcome: Outcome) -> dict
             "status": "unchanged since it was built" if outcome.reused else manifest.status,
             **arena_metadata(connection),
             **loop_metadata(store, plan, outcome),
+            **coverage_metadata(store, plan, outcome),
             **synthesis_metadata(connection),
             "flow_of_rows": dg.MetadataValue.md(flow_picture(_flow(steps), rows_in)),
             "flow_of_rows_by_rule": dg.MetadataValue.md(
