@@ -11,7 +11,15 @@ import argparse
 import time
 from pathlib import Path
 
-from benchmarks.truth import cleaning, contamination, duplicates, filters, meaning, passages
+from benchmarks.truth import (
+    cleaning,
+    contamination,
+    duplicates,
+    filters,
+    meaning,
+    passages,
+    planted_defects,
+)
 
 TABLES = {
     "exact": duplicates.exact,
@@ -23,6 +31,7 @@ TABLES = {
     "filters": filters.post_training,
     "cleaning": cleaning.cleaning,
     "models": cleaning.models,
+    "planted": planted_defects.planted,
 }
 
 if __name__ == "__main__":

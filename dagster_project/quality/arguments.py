@@ -23,10 +23,14 @@ from dagster_project.quality.generated_rows import (
     TeacherLicence,
 )
 from dagster_project.quality.no_regression import NoRegression
+from dagster_project.quality.phase_schema import PhaseSchema
 from dagster_project.quality.pipeline_expectations import Drift, QuarantinedShare, RemovedShare
+from dagster_project.quality.preference_pairs import ChosenLongerShare, PreferenceMargin
+from dagster_project.quality.reasoning import ReasoningValid
 from dagster_project.quality.row_expectations import ChatStructure, DuplicateShare, Sql
 from dagster_project.quality.source_loss import SourceLoss
 from dagster_project.quality.step_metric import StepMetric
+from dagster_project.quality.tool_calls import ToolCallsValid
 from dagster_project.recipe.problems import Problem, nearest
 
 IN_SQL: dict[str, type[SqlExpectation]] = {
@@ -49,6 +53,11 @@ IN_SQL: dict[str, type[SqlExpectation]] = {
     "diversity": Diversity,
     "budget_kept": BudgetKept,
     "no_regression": NoRegression,
+    "phase_schema": PhaseSchema,
+    "tool_calls_valid": ToolCallsValid,
+    "reasoning_valid": ReasoningValid,
+    "chosen_longer_share": ChosenLongerShare,
+    "preference_margin": PreferenceMargin,
     **IN_DUCKDB_SQL,
 }
 """Expectations that Seedbed measures itself. All others are Great Expectations'."""

@@ -14,6 +14,7 @@ from dagster_project.quality.audited import one_select
 from dagster_project.quality.core_expectations import CORE
 from dagster_project.recipe.declared import Declared
 from dagster_project.recipe.loading import DeclaredVersion
+from dagster_project.recipe.model import Phase
 from dagster_project.recipe.problems import DeclarationError, Problem
 from dagster_project.recipe.validation import problems_of
 from dagster_project.recipe.yaml_source import YamlSource, read_yaml
@@ -180,6 +181,18 @@ OF_GENERATED = (
 """What every version whose rows are partly made is checked for, likewise."""
 
 
+def of_phase(phase: Phase) -> Item:
+    """What every version is checked for by its phase, likewise."""
+    return Item(
+        expectation="phase_schema",
+        arguments={"phase": phase, "required": False},
+        name="rows_fit_their_phase",
+        severity="warning",
+        description="Rows with the columns that the phase needs have something in them to train on. The "
+        "suites of phases, such as `checks: [sft]`, want these columns, and block.",
+    )
+
+
 @dataclass(frozen=True)
 class Suite:
     """A suite of `checks/`, by the name of its file."""
@@ -259,7 +272,8 @@ def resolve_checks(declared: DeclaredVersion, suites: Suites) -> list[Check]:
         raise DeclarationError(problems)
     own = {item.expectation for item, _, _ in found}
     checks = [(item, suite) for item, suite, _ in found]
-    defaults = (*DEFAULTS, *(OF_GENERATED if declared.recipe.generated() else ()))
+    generated = OF_GENERATED if declared.recipe.generated() else ()
+    defaults = (*DEFAULTS, of_phase(declared.recipe.phase), *generated)
     checks += [(item, DEFAULT) for item in defaults if item.expectation not in own]
     return [item.check(_free_name(item, given), suite) for item, suite in checks]
 

@@ -80,6 +80,7 @@ def test_versions_are_assets_with_what_the_recipe_says(written) -> None:
         "no_bad",
         "no_odd",
         "every_source_stays",
+        "rows_fit_their_phase",
     }
     made = graph.get(dg.AssetKey(["made", "v1"]))
     assert made.parent_keys == {KEY}
@@ -109,6 +110,9 @@ def test_a_run_publishes_and_tells(written, instance) -> None:
     assert metadata["rows_removed"].value == 1
     assert "data:image/svg+xml" in metadata["flow_of_rows"].value
     assert len(metadata["flow_of_rows"].value) < 1000
+    assert "data:image/svg+xml" in metadata["map"].value
+    axes = {record.data["axis"] for record in metadata["coverage"].records}
+    assert {"language", "length", "topic"} <= axes
     assert [record.data["step"] for record in metadata["steps"].records] == ["1 filter_length"]
     checks = {item.check_name: item for item in result.get_asset_check_evaluations()}
     assert checks["no_bad"].passed

@@ -48,6 +48,45 @@ CASES: dict[str, list[dict[str, Any]]] = {
             "prefix": "p_",
         },
     ],
+    "extract_final_answer": [
+        {"column": "text"},
+        {
+            "column": "messages",
+            "into": "a",
+            "steps_into": "b",
+            "last_number": True,
+            "number": True,
+        },
+    ],
+    "to_preference_pairs": [
+        {"prompt": "text", "answer": "messages", "score": "n"},
+        {"prompt": "messages", "answer": "text", "score": "n", "against": "next"},
+        {
+            "prompt": "messages",
+            "answer": "messages",
+            "score": "n",
+            "lowest": True,
+            "against": "next",
+            "min_margin": 1,
+            "normalize": "none",
+        },
+    ],
+    "select_diverse": [
+        {"columns": ["text"], "method": "k_centre", "rows": 2},
+        {
+            "columns": ["messages", "text"],
+            "method": "facility_location",
+            "quality": "n",
+            "fraction": 0.5,
+        },
+        {
+            "columns": ["text"],
+            "method": "deita",
+            "quality": "n",
+            "max_similarity": 0.5,
+            "tokens": 9,
+        },
+    ],
     "read_exchanges": [
         {"request": "text", "response": "text", "into": "chat"},
     ],

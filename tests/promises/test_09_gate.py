@@ -37,7 +37,7 @@ def test_a_failed_blocking_check_leaves_the_previous_snapshot_current(published)
     outcome = published.publish("a/v1")
     assert outcome.blocked_by == ["no_negative"]
     assert outcome.manifest.status == "rejected"
-    result, _ = outcome.results
+    result, *_ = outcome.results
     assert result.unexpected_count == 3
     with connect(published.store) as connection:
         assert connection.execute("SELECT min(n), count(*) FROM a.v1").fetchone() == (100, 50)

@@ -93,7 +93,7 @@ def test_a_trial_draws_rows_from_all_over_its_input_and_is_not_published(space) 
     again = space.publish("a/v1", sample=100)
     assert outcome.manifest.status == "trial"
     assert outcome.manifest.content_id == again.manifest.content_id
-    assert [result.passed for result in outcome.results] == [True, True]
+    assert [result.passed for result in outcome.results] == [True, True, True]
     assert read_head(space.store, NAME).current is None
     with open_snapshot(space.store, NAME, outcome.manifest.snapshot_id) as connection:
         ((low, high, rows, removed),) = connection.execute(

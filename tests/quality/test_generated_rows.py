@@ -61,7 +61,8 @@ def test_each_finds_what_it_is_for_and_lets_the_rest_pass(made):
         "  - slice_drift: {column: topic, max: 0.4}\n  - diversity: {column: text}\n"
         "  - benchmark_taint: {evaluations: [seeds.jsonl]}\n  - budget_kept: {}\n",
     )
-    assert [name for name, (passed, _) in strict.items() if passed] == ["source_loss", "rows_asked"]
+    passed = [name for name, (passed, _) in strict.items() if passed]
+    assert passed == ["source_loss", "phase_schema", "rows_asked"]
     assert "20 of 50 rows are generated (40 %)" in strict["synthetic_share"][1]
     assert "the deepest is 1" in strict["generation_depth"][1]
     assert "distance 0.500" in strict["slice_drift"][1]

@@ -61,6 +61,7 @@ def test_checks_come_in_order_with_defaults(space):
         ("sql", "s", "warning", True),
         ("table_row_count_to_equal", "recipe", "error", True),
         ("every_source_stays", "default", "error", True),
+        ("rows_fit_their_phase", "default", "warning", False),
     ]
     assert found[2].arguments == {"query": "SELECT row_id FROM rows WHERE n > 9", "max_failing": 3}
     assert found[3].where == "n > 1"
@@ -72,8 +73,11 @@ def test_the_name_of_an_expectation_is_no_suite(space):
 
 
 def test_an_expectation_of_the_recipe_replaces_the_default(space):
-    (check,) = resolve(space, "[source_loss: {max: 0.99}]")
+    check, other = resolve(space, "[source_loss: {max: 0.99}]")
     assert (check.suite, check.arguments) == ("recipe", {"max": 0.99})
+    assert (other.suite, other.arguments) == ("default", {"phase": "sft", "required": False})
+    (check, _) = resolve(space, "[phase_schema: {phase: rl}]")
+    assert (check.suite, check.arguments) == ("recipe", {"phase": "rl"})
 
 
 def test_default_names_give_way(space):
@@ -87,6 +91,7 @@ def test_default_names_give_way(space):
         "sql_2",
         "sql_3",
         "every_source_stays",
+        "rows_fit_their_phase",
     ]
 
 

@@ -79,6 +79,7 @@ ELSEWHERE = {
     "filter_consent",
     "filter_perplexity",
     "filter_quality",
+    "extract_final_answer",
     "measure_difficulty",
     "read_exchanges",  # of its own kind of rows
     "change_case",  # clean texts, see test_text_cleaners
