@@ -71,6 +71,28 @@ CASES: dict[str, list[dict[str, Any]]] = {
             "normalize": "none",
         },
     ],
+    "select_longest": [
+        {"columns": ["text", "messages"], "unit": "words", "rows": 2},
+        {"columns": ["text"], "tokens": 9},
+    ],
+    "select_top": [
+        {"column": "n", "rows": 2, "per": "text"},
+        {"column": "n", "fraction": 0.5, "lowest": True},
+    ],
+    "select_uncertain": [{"column": "n", "boundary": 2, "rows": 2}],
+    "select_stratified": [
+        {"by": ["text"], "rows": 2},
+        {"by": ["n", "text"], "shares": "proportional", "temperature": 3, "highest": "n"},
+    ],
+    "select_like": [
+        {"columns": ["text"], "like": {"other": ["text"]}, "rows": 2},
+        {"columns": ["messages"], "like": {"other": ["text"]}, "tokens": 9, "noise": False},
+    ],
+    "mix_rows": [
+        {"by": "n", "temperature": 2, "epochs": 3, "rows": 4},
+        {"by": "text", "temperature": 1, "tokens": 12, "when_short": "leave"},
+    ],
+    "repeat_rows": [{"column": "n"}, {"column": "n", "into": "time", "most": 1}],
     "select_diverse": [
         {"columns": ["text"], "method": "k_centre", "rows": 2},
         {

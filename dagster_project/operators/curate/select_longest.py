@@ -22,9 +22,9 @@ class SelectLongest(_SelectsBest):
     train on.
 
     The length of several columns is the sum of theirs, of chat messages that of their contents, as in
-    `measure_length`. The highest go first, equals in their order, until the budget is spent: the first row
-    that does not fit any more ends it. Dropped are the others by `not_selected`, rows of more tokens than
-    the whole budget by `over_budget`, and rows in which all columns are null by `not_measured`.
+    `measure_length`. The highest go first, equals in their order, until the budget is spent: the first
+    row that does not fit any more ends it. Dropped are the others by `not_selected`, rows of more tokens
+    than the whole budget by `over_budget`, and rows in which all columns are null by `not_measured`.
 
     Measures `selection_score`, the length, and `selection_rank`, from 1. Metrics: `rows_selected`, and
     with `tokens` `tokens_selected`.

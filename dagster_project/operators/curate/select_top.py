@@ -19,9 +19,9 @@ class SelectTop(_SelectsBest):
     value of that column (null is one) has the whole budget for itself: `rows: 100, per: topic` keeps the
     best hundred of each topic.
 
-    The highest go first, equals in their order, until the budget is spent: the first row that does not fit
-    any more ends it. Dropped are the others by `not_selected`, rows of more tokens than the whole budget
-    by `over_budget`, and rows whose value is null, NaN or infinite by `not_measured`.
+    The highest go first, equals in their order, until the budget is spent: the first row that does not
+    fit any more ends it. Dropped are the others by `not_selected`, rows of more tokens than the whole
+    budget by `over_budget`, and rows whose value is null, NaN or infinite by `not_measured`.
 
     The best rows are often much alike: take more than are needed, and select among them with
     `select_diverse`; its method `deita` does both at once.

@@ -34,8 +34,8 @@ class SelectUncertain(_SelectsBest):
     nothing: `not_measured`.
 
     What a model is unsure of may be wrong, unreadable, or like nothing else, and neighbours in a ranking
-    are alike: look at them, and select among more than you can label with `select_diverse`. A set that was
-    labelled so is not a sample: measure on one from `sample_rows`.
+    are alike: look at them, and select among more than you can label with `select_diverse`. A set that
+    was labelled so is not a sample: measure on one from `sample_rows`.
 
     Measures `selection_score`, the measure (of a number, minus its distance from the boundary), and
     `selection_rank`, from 1. Rules and order are as in `select_top`.
@@ -72,7 +72,7 @@ class SelectUncertain(_SelectsBest):
         if self.boundary is not None:
             if not kind.is_numeric():
                 raise misuse(self, self.column, kind, "numeric, as `boundary` is given")
-            return -(pl.col(self.column).cast(pl.Float64) - self.boundary).abs()
+            return 0 - (pl.col(self.column).cast(pl.Float64) - self.boundary).abs()
         listed = isinstance(kind, pl.List | pl.Array)
         if not (listed and kind.inner.is_numeric()):  # pyright: ignore
             raise misuse(self, self.column, kind, "a list of numbers, as `by` is given")

@@ -128,11 +128,12 @@ class _SelectsRows(RelationOperator):
         ranked = scored.filter(pl.col("score").is_finite()).sort(
             "score", descending=True, maintain_order=True
         )
-        small = pl.col("cost") <= pl.col("budget")
+        alone = pl.lit(True) if self.tokens is None else pl.col("cost") <= pl.col("budget")
+        ranked = ranked.with_columns(small=alone)
+        small = pl.col("small")
         spent = pl.when(small).then("cost").otherwise(0).cum_sum().over("group")
         return ranked.with_columns(
             rank=pl.int_range(1, pl.len() + 1, dtype=pl.Int64).over("group"),
-            small=small,
             kept=small & (spent <= pl.col("budget")),
         )
 
@@ -146,7 +147,6 @@ class _SelectsRows(RelationOperator):
         late = ranked.with_columns(threshold=threshold).filter(~pl.col("kept"))
         large, late = late.filter(~pl.col("small")), late.filter("small")
         unmeasured = scored.filter(~pl.col("score").is_finite().fill_null(False))
-        unit = "rows" if self.tokens is None else "tokens"
         return pl.concat(
             [
                 removed(
@@ -154,7 +154,7 @@ class _SelectsRows(RelationOperator):
                 ).with_columns(late["threshold"]),
                 removed(
                     large["row"], "dropped", OVER_BUDGET, measured=large["cost"].cast(pl.String)
-                ).with_columns(large.select(threshold=pl.format(f"<= {{}} {unit}", "budget"))),
+                ).with_columns(large.select(threshold=pl.format("<= {} tokens", "budget"))),
                 removed(unmeasured["row"], "dropped", NOT_MEASURED, threshold="a score"),
             ]
         )
