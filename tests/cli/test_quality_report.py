@@ -10,6 +10,7 @@ import typer
 from typer.testing import CliRunner
 
 from dagster_project.cli import quality_report
+from dagster_project.cli.console import console
 from dagster_project.engine.profile.profiled_rows import TargetRefused
 from dagster_project.engine.profile.quality import NothingToJudge
 from dagster_project.warehouse.connect import NotPublished
@@ -37,6 +38,8 @@ def run(space, monkeypatch):
     app = typer.Typer()
     quality_report.add_to(app)
     app.command("other")(lambda: None)
+
+    monkeypatch.setattr(console, "_width", 160)  # whatever the terminal of the tests is
 
     def invoke(*arguments: str) -> str:
         result = CliRunner().invoke(app, ["quality", *arguments], catch_exceptions=False)
