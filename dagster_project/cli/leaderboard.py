@@ -53,8 +53,7 @@ def leaderboard(
     if not set(RESULTS) <= set(rows.columns):
         raise SeedbedError(f"{name} is no arena: its rows are not the scores of a contest")
     known = rows["contestant"].unique(maintain_order=True).to_list()
-    if against is None:
-        against = BASELINE if BASELINE in known else known[0]
+    against = against or (BASELINE if BASELINE in known else str(known[0]))
     if against not in known:
         raise SeedbedError(no_such("contestant", against, known))
     found = standing(rows, against)

@@ -108,9 +108,9 @@ class MixRows(_SelectsByShares):
         ranked, gone = self._by_shares(scored, strata)
         decided = self._decided(ranked, gone, strata)
         kept = ranked.filter("kept")
-        metrics = [Metric("rows_with_repeats", None, kept["repeats"].sum())]
+        metrics = [Metric("rows_with_repeats", None, int(kept["repeats"].sum()))]
         if self.tokens is not None:
-            used = (kept["repeats"] * kept["cost"]).sum()
+            used = int((kept["repeats"] * kept["cost"]).sum())
             metrics.append(Metric("tokens_with_repeats", None, used))
         return replace(
             decided,

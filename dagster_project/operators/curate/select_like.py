@@ -156,5 +156,5 @@ def _log_shares(counts: NDArray[np.int64]) -> NDArray[np.float64]:
 
 def _mean(scored: pl.DataFrame) -> float:
     measured = scored.filter(pl.col(IMPORTANCE).is_not_null())
-    size = measured["size"].sum()
-    return measured[IMPORTANCE].sum() / size if size else 0.0
+    size = int(measured["size"].sum())
+    return float(measured[IMPORTANCE].sum()) / size if size else 0.0

@@ -168,7 +168,7 @@ class _SelectsRows(RelationOperator):
         kept = ranked.filter("kept")
         totals = [Metric("rows_selected", None, kept.height)]
         if self.tokens is not None:
-            totals.append(Metric("tokens_selected", None, kept["cost"].sum()))
+            totals.append(Metric("tokens_selected", None, int(kept["cost"].sum())))
         return totals
 
 

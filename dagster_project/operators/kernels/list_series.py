@@ -28,7 +28,7 @@ def list_series(name: str, ends: NDArray, items: NDArray | pa.Array) -> pl.Serie
         ends: 0, and where each list ends.
         items: of all lists, one after the other.
     """
-    children = items if isinstance(items, pa.Array) else arrow_array(items)
+    children: Any = items if isinstance(items, pa.Array) else arrow_array(items)
     kind = pa.large_list(children.type)
     buffers: Any = [None, pa.py_buffer(ends.astype("int64", copy=False))]
     lists = pa.Array.from_buffers(kind, len(ends) - 1, buffers, children=[children])
