@@ -9,6 +9,7 @@ import typer
 
 from dagster_project.cli import (
     alerts,
+    annotate,
     author,
     contamination,
     coverage,
@@ -69,6 +70,7 @@ for module in (
     loop,
     render,
     export,
+    annotate,
 ):
     module.add_to(app)
 app.add_typer(alerts.app, name="alerts", help="Where failed checks and runs are reported.")

@@ -109,6 +109,10 @@ CASES: dict[str, list[dict[str, Any]]] = {
             "tokens": 9,
         },
     ],
+    "find_label_errors": [
+        {"label": "n", "columns": ["text"], "folds": 2, "remove": True},
+        {"label": "text", "columns": ["messages"], "prefix": "p_"},
+    ],
     "read_exchanges": [
         {"request": "text", "response": "text", "into": "chat"},
     ],

@@ -1,0 +1,1 @@
+"""Labels that people give: guidelines, tasks, labels, agreement and adjudication."""
