@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 
 from benchmarks.truth import (
+    arena_defects,
     cleaning,
     contamination,
     duplicates,
@@ -32,6 +33,7 @@ TABLES = {
     "cleaning": cleaning.cleaning,
     "models": cleaning.models,
     "planted": planted_defects.planted,
+    "arena": arena_defects.arena,
 }
 
 if __name__ == "__main__":

@@ -53,12 +53,12 @@ def planted(data: Path | None) -> None:
     headings = ["planted", "measure"]
     headings += [f"{what} at {share:.0%}" for share in SHARES for what in ("precision", "recall")]
     lines: list[Sequence[Any]] = []
-    for defect, spoil in _defects(data).items():
-        spoiled = [_spoiled(good, share, spoil) for share in SHARES]
+    for defect, spoil in defects(data).items():
+        planted_in = [spoiled(good, share, spoil) for share in SHARES]
         told = []
         for measure in MEASURES:
             cells, most = [measure.name], 0.0
-            for frame, bad in spoiled:
+            for frame, bad in planted_in:
                 found = measure.found(frame, references)
                 right = len(found & bad)
                 cells += [rate(right, len(found)), rate(right, len(bad))]
@@ -80,7 +80,7 @@ Spoil = Callable[[list[tuple[str, str]], list[int], random.Random], Sequence[tup
 """New rows in place of those at some positions."""
 
 
-def _spoiled(
+def spoiled(
     good: list[tuple[str, str]], share: float, spoil: Spoil
 ) -> tuple[pl.DataFrame, set[int]]:
     """The rows with a defect in a share of them, and which these are."""
@@ -92,7 +92,8 @@ def _spoiled(
     return _frame(rows), set(places)
 
 
-def _defects(data: Path) -> dict[str, Spoil]:
+def defects(data: Path) -> dict[str, Spoil]:
+    """How rows are spoiled, by what is planted."""
     foreign = [row["text"] for row in examples("languages") if row["language"] != "en"]
     other = roleplays(data)
 

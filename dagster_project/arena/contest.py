@@ -11,10 +11,12 @@ import polars as pl
 
 from dagster_project.arena.probes import Embed, EmbeddingMap, LanguageModel, Probe
 from dagster_project.arena.small_vocabulary import tokenized
+from dagster_project.arena.told_scores import Told
+from dagster_project.arena.trainer import Trainer, TrainingFailed
 from dagster_project.operators.curate.splitmix64 import numbers, start
 
 Kind = Literal["all", "rows", "tokens"]
-ModelName = Literal["language_model", "embedding_map"]
+QuickModel = Literal["language_model", "embedding_map"]
 
 RESULTS = pl.Schema(
     {
@@ -28,11 +30,13 @@ RESULTS = pl.Schema(
         "model": pl.String,
         "item": pl.Int64,
         "score": pl.Float64,
+        "standard_error": pl.Float64,
     }
 )
 """One score of one contestant: which rows it was (`drawn`: all, random or longest), how much
 (`budget`: all, rows or tokens, and the `amount`), the draw's seed, what that came to, the model, the
-held-out row."""
+held-out row (`item`; below 0 it is one of a trainer's own evaluation, or that as a whole, perhaps with
+its standard error). More is better."""
 
 
 @dataclass(frozen=True)
@@ -55,47 +59,81 @@ def contest(
     held_out: pl.DataFrame,
     budgets: Sequence[tuple[Kind, int]],
     seeds: int,
-    models: Sequence[ModelName],
+    models: Sequence[QuickModel],
     embed: Embed,
+    trainers: Mapping[str, Trainer] | None = None,
 ) -> Iterator[pl.DataFrame]:
     """`RESULTS` of each entry, one frame for each training.
 
     Args:
         entries: who competes.
-        held_out: `prompt` and `answer` of the evaluation.
+        held_out: the evaluation, as `pairs` gives it.
         budgets: `rows` or `tokens` that each entry may train on, or `all`.
         seeds: draws of rows, for entries that are drawn at random.
-        models: which are trained.
+        models: which of those that are trained in seconds.
         embed: gives vectors of length 1.
+        trainers: what else is trained, by the model's name; one that tells several metrics is
+            `name.metric`.
+
+    Raises:
+        TrainingFailed: when a trainer fails.
     """
     probes: Mapping[str, Probe] = {
         "language_model": LanguageModel(),
         "embedding_map": EmbeddingMap(embed),
     }
-    items = pl.int_range(held_out.height, eager=True).alias("item")
+    known = {**{name: probes[name] for name in models}, **(trainers or {})}
     for entry in entries:
         tokens = _tokens(entry.pairs)
         for kind, amount in budgets:
             once = kind == "all" or entry.drawn == "longest"
-            for seed in range(1 if once else seeds):
-                chosen = _chosen(entry, tokens, kind, amount, seed)
-                train = entry.pairs[chosen]
-                for model in models:
-                    yield pl.DataFrame(
-                        {
-                            "contestant": entry.name,
-                            "drawn": "all" if kind == "all" else entry.drawn,
-                            "budget": kind,
-                            "amount": amount,
-                            "seed": seed,
-                            "rows": train.height,
-                            "tokens": int(tokens[chosen].sum() or 0),
-                            "model": model,
-                            "item": items,
-                            "score": probes[model].scores(train, held_out),
-                        },
-                        schema=RESULTS,
-                    )
+            for name, model in known.items():
+                draws = 1 if once else seeds
+                if isinstance(model, Trainer):
+                    draws = model.seeds or seeds  # its training is random too
+                for seed in range(draws):
+                    chosen = _chosen(entry, tokens, kind, amount, seed)
+                    train = entry.pairs[chosen]
+                    spent = int(tokens[chosen].sum() or 0)
+                    for label, told in _scored(
+                        name, model, train, held_out, seed, f"contestant {entry.name}"
+                    ):
+                        yield pl.DataFrame(
+                            {
+                                "contestant": entry.name,
+                                "drawn": "all" if kind == "all" else entry.drawn,
+                                "budget": kind,
+                                "amount": amount,
+                                "seed": seed,
+                                "rows": train.height,
+                                "tokens": spent,
+                                "model": label,
+                                "item": told.items,
+                                "score": told.scores,
+                                "standard_error": told.standard_error,
+                            },
+                            schema=RESULTS,
+                        )
+
+
+def _scored(
+    name: str,
+    model: Probe | Trainer,
+    train: pl.DataFrame,
+    held_out: pl.DataFrame,
+    seed: int,
+    whose: str,
+) -> Iterator[tuple[str, Told]]:
+    if not isinstance(model, Trainer):
+        scores = model.scores(train, held_out)
+        yield name, Told(np.arange(len(scores)), scores)
+        return
+    try:
+        found = model.scores(train, held_out, seed)
+    except TrainingFailed as error:
+        raise TrainingFailed(f"{whose}: {error}") from error
+    for metric, told in found.items():
+        yield name if len(found) == 1 else f"{name}.{metric}", told
 
 
 def _tokens(rows: pl.DataFrame) -> pl.Series:

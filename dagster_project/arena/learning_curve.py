@@ -73,6 +73,7 @@ class Gain:
 UNITS = {
     "language_model": "nats for each token of an answer",
     "embedding_map": "in cosine to the answer",
+    "lora": "nats for each token of an answer",
 }
 
 

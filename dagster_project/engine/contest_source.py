@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import partial
+from pathlib import Path
 
 import duckdb
 import numpy as np
@@ -13,11 +14,12 @@ from dagster_project.arena.contest import RESULTS, Entry, contest
 from dagster_project.arena.held_out import without_held_out
 from dagster_project.arena.identity import contest_code
 from dagster_project.arena.pairs import NoPairs, pairs
+from dagster_project.arena.trainers import trainers
 from dagster_project.identity import digest
 from dagster_project.operators.acquire.block import ORIGIN_SCHEMA, Block, Records, SourceFile
 from dagster_project.operators.acquire.input_error import InputError
 from dagster_project.operators.models.sentence_embeddings import embed
-from dagster_project.recipe.contest import Contest, Rows
+from dagster_project.recipe.contest import QUICK, Contest, Rows
 from dagster_project.recipe.model import ContestInput
 from dagster_project.warehouse.connect import connect
 from dagster_project.warehouse.publish import current
@@ -32,10 +34,14 @@ class ContestReader:
         store: whose current snapshots compete.
         source: who competes, at what, and how.
         name: the input's name, for origins and errors.
+        folder: of the workspace, in which programs that train are run; default: that of the store.
     """
 
-    def __init__(self, store: Store, source: ContestInput, name: str) -> None:
+    def __init__(
+        self, store: Store, source: ContestInput, name: str, folder: Path | None = None
+    ) -> None:
         self.store, self.contest, self.name = store, source.contest, name
+        self.folder = folder or store.root.parent
         self.versions = [VersionName.parse(version) for version in source.versions]
 
     def blocks(self) -> Iterator[Block]:
@@ -43,6 +49,7 @@ class ContestReader:
 
         Raises:
             InputError: when a version has no published snapshot.
+            TrainingFailed: when a file that a trainer names is missing.
         """
         contents = []
         for version in self.versions:
@@ -53,7 +60,8 @@ class ContestReader:
                 )
             contents.append([str(version), manifest.content_id])
         declared = self.contest.model_dump(mode="json")
-        key = digest(["contest", self.name, declared, contents, contest_code()])
+        code = contest_code(self.contest, self.folder)
+        key = digest(["contest", self.name, declared, contents, code])
         yield Block(key, self._held)
 
     def files(self) -> list[SourceFile]:
@@ -76,8 +84,9 @@ class ContestReader:
             held_out,
             _budgets(asked),
             asked.seeds,
-            asked.models,
-            partial(_embedded_once, {}),
+            [name for name in QUICK if name in asked.models],
+            partial(embedded_once, {}),
+            trainers(asked, self.folder, self.store.calls / "trainings"),
         )
         frame = pl.concat([pl.DataFrame(schema=RESULTS), *results])
         origin = pl.select(
@@ -92,7 +101,7 @@ class ContestReader:
 
 
 def held_out_of(store: Store, asked: Contest, told: str) -> pl.DataFrame:
-    """`prompt` and `answer` of the held-out rows of a contest; scores name them by their position.
+    """The held-out rows of a contest, as `pairs` gives them; scores name them by their position.
 
     Raises:
         InputError: when there are none.
@@ -100,11 +109,11 @@ def held_out_of(store: Store, asked: Contest, told: str) -> pl.DataFrame:
     held_out = read_pairs(store, asked.evaluation, f"{told}: rows of evaluation")
     if held_out.is_empty():
         raise InputError(f"{told}: the evaluation has no rows")
-    return held_out.unique(maintain_order=True)
+    return held_out.unique(["prompt", "answer"], keep="first", maintain_order=True)
 
 
 def read_pairs(store: Store, rows: Rows, told: str) -> pl.DataFrame:
-    """`prompt` and `answer` of rows of a version's current snapshot.
+    """Rows of a version's current snapshot, as `pairs` gives them.
 
     Args:
         store: where it is.
@@ -137,7 +146,7 @@ def _budgets(asked: Contest) -> list:
     return [*limits, *([("all", 0)] if asked.everything or not limits else [])]
 
 
-def _embedded_once(known: dict[str, np.ndarray], texts: pl.Series) -> np.ndarray:
+def embedded_once(known: dict[str, np.ndarray], texts: pl.Series) -> np.ndarray:
     """Vectors of texts, of which none is computed twice."""
     new = [text for text in texts.unique(maintain_order=True) if text not in known]
     if new:

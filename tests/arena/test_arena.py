@@ -88,7 +88,7 @@ def test_what_is_held_once_is_not_held_again(versions):
     [
         (("d/clean}\n        garbled", "d/claen}\n        garbled"), "did you mean 'd/clean'"),
         (("rows: 60", "row: 60"), "unknown field"),
-        (("models: [language_model]", "models: [gpt]"), "not an allowed value"),
+        (("models: [language_model]", "models: [gpt]"), "no model 'gpt'"),
     ],
 )
 def test_what_is_wrong_with_an_arena_is_told(versions, wrong, said):

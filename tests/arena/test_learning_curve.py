@@ -15,7 +15,19 @@ SIZES = (100, 200, 400, 800)
 def results(curve, noise: float, seeds: int = 5, sizes=SIZES) -> pl.DataFrame:
     draw = np.random.default_rng(7)
     made = [
-        ("a", "random", "rows", size, seed, size, size, "m", item, float(curve(size)) + wobble)
+        (
+            "a",
+            "random",
+            "rows",
+            size,
+            seed,
+            size,
+            size,
+            "m",
+            item,
+            float(curve(size)) + wobble,
+            None,
+        )
         for size in sizes
         for seed in range(seeds)
         for item, wobble in enumerate(draw.normal(0, noise, 60))

@@ -82,11 +82,11 @@ def test_pairs_are_told_by_the_usual_names_or_said():
         [{"role": "user", "content": "no answer"}],
         None,
     ]
-    assert pairs(pl.DataFrame({"messages": chat})).rows() == [("q", "a")]
+    assert pairs(pl.DataFrame({"messages": chat})).rows() == [("q", "a", chat[0][:1])]
     both = pl.DataFrame({"question": ["q", "r"], "answer": ["a", " "], "text": ["t", "u"]})
-    assert pairs(both).rows() == [("q", "a")]
-    assert pairs(both, ["text"]).rows() == [("", "t"), ("", "u")]
-    assert pairs(both, ["text", "answer"]).rows() == [("t", "a")]
+    assert pairs(both).rows() == [("q", "a", [{"role": "user", "content": "q"}])]
+    assert pairs(both, ["text"]).rows() == [("", "t", []), ("", "u", [])]
+    assert pairs(both, ["text", "answer"])["prompt", "answer"].rows() == [("t", "a")]
     with pytest.raises(NoPairs, match="did you mean 'answer'"):
         pairs(both, ["question", "anwser"])
     with pytest.raises(NoPairs, match="say which ones are"):

@@ -107,6 +107,7 @@ def scores(means: dict[str, float], items: int = 60) -> pl.DataFrame:
             {
                 "contestant": name, "drawn": "random", "budget": "rows", "amount": 50, "seed": 0,
                 "rows": 50, "tokens": 900, "model": "m", "item": range(items), "score": noise + mean,
+                "standard_error": None,
             }
         )
         for name, mean in means.items()
