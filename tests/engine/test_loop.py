@@ -100,6 +100,21 @@ def test_an_evaluation_that_has_changed_is_not_mixed_up(arena) -> None:
         loop_page(arena.store, VersionName("d", "arena"), embeddings=False)
 
 
+def test_a_program_with_an_evaluation_of_its_own_has_no_slices(arena) -> None:
+    (arena.root / "told.py").write_text(
+        "import sys; open(sys.argv[2] + '/scores.json', 'w').write('{\"acc\": 0.5}')"
+    )
+    mine = (
+        "models: {language_model: {}, mine: {seeds: 1, scores: {acc: higher}, "
+        'command: [python, told.py, "{data}", "{out}"]}}'
+    )
+    arena.recipe("d/mine", CONTEST.replace("models: [language_model]", mine))
+    assert arena.publish("d/mine").manifest.status == "published"
+    page = loop_page(arena.store, VersionName("d", "mine"), embeddings=False)
+    assert {each.model for each in page.slices} == {"language_model"}
+    assert {each.model for each in page.rounds} == {"language_model", "mine"}
+
+
 def scores(means: dict[str, float], items: int = 60) -> pl.DataFrame:
     noise = np.random.default_rng(1).normal(0, 0.1, items)
     return pl.concat(
