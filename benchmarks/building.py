@@ -1,16 +1,21 @@
 """A recipe materialized by Seedbed as a whole process: rows are landed in a cold store and the snapshot
-is published with all provenance. `python -m benchmarks.building RECIPE FOLDER`."""
+is published with all provenance; it begins and ends as the command does.
+`python -m benchmarks.building RECIPE FOLDER`."""
 
 from __future__ import annotations
 
+import atexit
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks.measuring import Program
+from dagster_project.cli import end_quickly
+from dagster_project.engine.collection import collected_seldom
 
 if TYPE_CHECKING:
     import polars as pl
+
+    from benchmarks.measuring import Program
 
 HEAD = "description: benchmark rows\nphase: pretrain\n"
 
@@ -25,6 +30,8 @@ def program(corpus: Path, steps: str, folder: Path) -> Program:
 
 def materializing(declared: str, folder: Path) -> Program:
     """The program that materializes a recipe of which this is declared, as YAML."""
+    from benchmarks.measuring import Program
+
     folder.parent.mkdir(parents=True, exist_ok=True)
     recipe = folder.parent / f"{folder.name}.yaml"
     recipe.write_text(HEAD + declared)
@@ -56,4 +63,6 @@ def build(recipe: Path, folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    build(Path(sys.argv[1]), Path(sys.argv[2]))
+    atexit.register(end_quickly)
+    with collected_seldom():
+        build(Path(sys.argv[1]), Path(sys.argv[2]))

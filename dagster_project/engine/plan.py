@@ -151,9 +151,10 @@ def plan(declared: DeclaredVersion) -> Plan:
             used twice, too many steps, a Python file that is missing or broken.
     """
     problems: list[Problem] = []
-    catalogue = dict(built_in_operators())
+    catalogue = built_in_operators()
     try:
-        catalogue |= operators_beside(declared.folder)
+        if beside := operators_beside(declared.folder):
+            catalogue = {**catalogue, **beside}
     except OperatorFileBroken as error:
         problems.append(declared.problem(("steps",), str(error)))
     resolver = _Resolver(declared, catalogue, problems)

@@ -30,18 +30,53 @@ class OperatorFileBroken(SeedbedError):
     """A Python file beside a recipe that cannot be loaded."""
 
 
-@cache
+class _BuiltIn(Mapping[str, type[Operator]]):
+    """The package's operators. Asked for one name, only the module of that name is imported: a recipe
+    names few of them."""
+
+    def __getitem__(self, name: str) -> type[Operator]:
+        for chapter, module in _modules():
+            if module == name:
+                return _imported(chapter, module)[name]
+        raise KeyError(name)
+
+    def __contains__(self, name: object) -> bool:
+        return any(
+            module == name and name in _imported(chapter, module) for chapter, module in _modules()
+        )
+
+    def __iter__(self) -> Iterator[str]:
+        for chapter, module in _modules():
+            yield from _imported(chapter, module)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+
 def built_in_operators() -> Mapping[str, type[Operator]]:
-    """The package's operators by name, in the order of chapters and names."""
-    found: dict[str, type[Operator]] = {}
-    for chapter in CHAPTERS:
-        folder = Path(operators.__path__[0]) / chapter
-        for module in sorted(item.name for item in pkgutil.iter_modules([str(folder)])):
-            name = f"{operators.__name__}.{chapter}.{module}"
-            for operator in operators_of(importlib.import_module(name)):
-                if operator.operator_name() in found:
-                    raise TypeError(f"two operators are called {operator.operator_name()}")
-                found[operator.operator_name()] = operator
+    """The package's operators by name, in the order of chapters and names. Each is in a module of its
+    own, which has its name."""
+    return _BuiltIn()
+
+
+@cache
+def _modules() -> list[tuple[str, str]]:
+    """All modules of the chapters; some hold what operators share."""
+    root = Path(operators.__path__[0])
+    return [
+        (chapter, module)
+        for chapter in CHAPTERS
+        for module in sorted(item.name for item in pkgutil.iter_modules([str(root / chapter)]))
+    ]
+
+
+@cache
+def _imported(chapter: str, module: str) -> Mapping[str, type[Operator]]:
+    imported = importlib.import_module(f"{operators.__name__}.{chapter}.{module}")
+    found = {operator.operator_name(): operator for operator in operators_of(imported)}
+    for name in found:
+        if name != module:
+            raise TypeError(f"{imported.__name__}: the module of {name} must have its name")
     return found
 
 

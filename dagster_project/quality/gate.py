@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from dagster_project.engine.answering import answering
 from dagster_project.engine.build import Prepared, build, prepare
+from dagster_project.engine.collection import collected_seldom
 from dagster_project.engine.plan import Plan, RunStopped
 from dagster_project.errors import SeedbedError
 from dagster_project.quality.audit import audit
@@ -66,7 +67,8 @@ def materialize(
         SeedbedError: when it cannot be built; the current snapshot stays.
     """
     try:
-        outcome = _materialize(plan, checks, workspace, store, sample, say)
+        with collected_seldom():
+            outcome = _materialize(plan, checks, workspace, store, sample, say)
     except Exception as error:
         if isinstance(error, SeedbedError) or not is_storage_failure(error):
             raise

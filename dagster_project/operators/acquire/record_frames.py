@@ -56,6 +56,7 @@ _TYPES: dict[str, pl.DataType] = {
     "large int": pl.String(),
     "dictionary": pl.String(),
 }
+_PLAIN = {_TYPES[kind]: kind for kind in ("bool", "int", "float", "text")}
 _BASES: tuple[type[Any], ...] = (int, float, str, bytes, dict, list, tuple)
 _WRITTEN_AS_TEXT = ("decimal", "large int", "dictionary")
 
@@ -164,6 +165,8 @@ def _column(name: str, values: list[Any], dtype: pl.DataType, may_be_text: bool)
         values = [_fit(value, dtype) for value in values]
     _check_room(values, dtype)
     try:
+        if dtype in _PLAIN and {*kinds, "null"} == {_PLAIN[dtype], "null"}:
+            return pl.Series(name, values, dtype=dtype)  # Arrow would import pandas to look at them
         array = pa.array(values, arrow_type(dtype))
     except pa.ArrowInvalid as error:
         if may_be_text:

@@ -1,6 +1,7 @@
 """Series of lists over arrays that a kernel filled, without a copy.
 
-Made from buffers: `pyarrow.array` of an array imports pandas, which takes longer than many a kernel.
+Made from buffers: `pyarrow.array` of an array imports pandas, and `polars.from_arrow` of an array Arrow's
+compute functions, which take longer than many a kernel.
 """
 
 from __future__ import annotations
@@ -32,4 +33,4 @@ def list_series(name: str, ends: NDArray, items: NDArray | pa.Array) -> pl.Serie
     kind = pa.large_list(children.type)
     buffers: Any = [None, pa.py_buffer(ends.astype("int64", copy=False))]
     lists = pa.Array.from_buffers(kind, len(ends) - 1, buffers, children=[children])
-    return pl.Series(name, pl.from_arrow(lists))
+    return pl.DataFrame(pl.from_arrow(pa.record_batch([lists], [name]))).to_series()

@@ -54,14 +54,15 @@ def text_buffers(texts: pl.Series) -> tuple[NDArray[np.uint8], NDArray[np.int64]
 @cache
 def code_points() -> tuple[NDArray[np.int32], NDArray[np.uint8]]:
     """For each code point below `_TABLE`: its case-folded self, and what it is to words."""
+    characters = [*map(chr, range(_TABLE))]
+    categories = np.array([*map(unicodedata.category, characters)], "U1")
+    kinds = np.where(np.isin(categories, ["L", "M", "N"]), INSIDE, SEPARATOR).astype(np.uint8)
     folded = np.arange(_TABLE, dtype=np.int32)
-    kinds = np.zeros(_TABLE, np.uint8)
-    for point in range(_TABLE):
-        character = chr(point)
-        if unicodedata.category(character)[0] in "LMN":
-            kinds[point] = INSIDE
-            lower = character.casefold()
-            folded[point] = ord(lower) if len(lower) == 1 else ord(character.lower()[0])
+    lower = zip(characters, map(str.casefold, characters), strict=True)
+    changed = [point for point, (was, now) in enumerate(lower) if was != now and kinds[point]]
+    for point in changed:
+        now = characters[point].casefold()
+        folded[point] = ord(now) if len(now) == 1 else ord(characters[point].lower()[0])
     for first, last in _WITHOUT_SPACES:
         section = kinds[first : last + 1]
         section[section == INSIDE] = ALONE
