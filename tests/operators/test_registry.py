@@ -13,7 +13,7 @@ from dagster_project.operators.registry import CHAPTERS, built_in_operators
 def test_each_operator_is_found_by_the_name_of_its_module():
     operators = built_in_operators()
     for name, operator in operators.items():
-        assert operators[name] is operator
+        assert operators.get(name) is operator
         assert operator.operator_name() == name
         assert operator.__module__.split(".")[2] in CHAPTERS
     assert len(operators) == len(set(operators))

@@ -81,6 +81,17 @@ def test_numbers_are_read_however_they_are_written(whole: int, part: int) -> Non
     assert number(f"{whole:,}.{part:03}") == number(f"{whole}.{part:03} euros") == value
 
 
+@pytest.mark.parametrize("text", ["x^2", "x^{2}", r"\sqrt{2}", "sqrt(2)", "f(2)", "a**2", "x_1"])
+def test_a_number_within_a_formula_is_not_the_answer(text: str) -> None:
+    assert number(text) is None
+    assert not same_answer(text, "2")
+
+
+@pytest.mark.parametrize("text", [r"\boxed{2}", "**2**", "(2)", "about (2)", r"\text{2} apples"])
+def test_a_number_in_brackets_or_bold_is(text: str) -> None:
+    assert number(text) == 2
+
+
 @settings(max_examples=100, deadline=None, derandomize=True)
 @given(st.text(alphabet=st.sampled_from("#\\boxed{}answer is:.,-1/0 \n$٣²"), max_size=60))
 def test_hostile_texts_have_an_answer_or_none(text: str) -> None:

@@ -11,6 +11,8 @@ _NUMBER = re.compile(
     r"(?P<part>\.\d+)?(?:\s*/\s*(?P<below>\d+(?:\.\d+)?))?"
 )
 _GOES_ON = re.compile(r"\s*[\^*×+=]|[eE][-+]?\d|[a-zA-Z](?![a-zA-Z])")
+_WITHIN = re.compile(r"(?:[\^_]|\*\*|sqrt|\b(?!(?:boxed|text|math\w*)\b)[a-zA-Z]+[({])\s*[({]?\s*$")
+_BOLD = re.compile(r"(\*\*|__)(?=\S)(.+?)(?<=\S)\1")
 _MARKED = re.compile(r"^[ \t]*#{4}[ \t]*(?P<answer>[^\n]*)", re.MULTILINE)
 _SAID = re.compile(
     r"(?:the |my )?(?:final |correct )?answer(?: is|:)(?P<answer>[^\n]*?(?:\.(?=\s|$)|(?=\n)|$))",
@@ -59,13 +61,16 @@ def number(text: str) -> Fraction | None:
     r"""The number that an answer is, if there is one and no more than one in it.
 
     Thousands separators, currency signs, units and per cent signs do not count: `$1,200.00`, `1200` and
-    `1200 dollars` are one number, `50%` is 50. `3/4` and `\frac{3}{4}` are fractions.
+    `1200 dollars` are one number, `50%` is 50. `3/4` and `\frac{3}{4}` are fractions. `x^2`, `\sqrt{2}`
+    and `f(2)` are no numbers.
     """
-    text = _FRACTION.sub(r"\1/\2", text).replace("\\!", "").replace("{,}", ",")
+    text = _FRACTION.sub(r"\1/\2", _BOLD.sub(r"\2", text)).replace("\\!", "").replace("{,}", ",")
     found = [match for match in _NUMBER.finditer(text) if match["whole"] or match["part"]]
     if len(found) != 1 or _GOES_ON.match(text, found[0].end()):
         return None
     match = found[0]
+    if _WITHIN.search(text, 0, match.start()):
+        return None
     value = Fraction((match["whole"] or "0").replace(",", "") + (match["part"] or ""))
     if match["below"]:
         below = Fraction(match["below"])
