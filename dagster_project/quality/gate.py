@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from dagster_project.engine.answering import answering
 from dagster_project.engine.build import Prepared, build, prepare
 from dagster_project.engine.collection import collected_seldom
+from dagster_project.engine.model_memory import ModelMemory
 from dagster_project.engine.plan import Plan, RunStopped
 from dagster_project.errors import SeedbedError
+from dagster_project.operators.models.memory import remembering
 from dagster_project.quality.audit import audit
 from dagster_project.quality.record import record
 from dagster_project.quality.result import CheckResult
@@ -89,7 +91,7 @@ def _materialize(
     say: Callable[[str], None],
 ) -> Outcome:
     remove_unfinished(store, plan.name)
-    with answering(plan, store) as answers:
+    with answering(plan, store) as answers, remembering(ModelMemory(store)):
         prepared = prepare(plan, workspace, store, answers, sample=sample, say=say)
         if sample is None:
             reused = _reuse(prepared, checks, store, say)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from dagster_project.engine.model_memory import ModelMemory
 from dagster_project.engine.profile.axes import TOPIC, axes_of, axis_named, in_order
 from dagster_project.engine.profile.comparison import THIN, Comparison, beginning
 from dagster_project.engine.profile.coverage_report import (
@@ -23,6 +24,7 @@ from dagster_project.engine.profile.profiled_rows import snapshot_rows
 from dagster_project.engine.profile.target import read_target
 from dagster_project.engine.profile.text_vectors import best_method
 from dagster_project.engine.profile.topics import MOST_ROWS, Topics
+from dagster_project.operators.models.memory import remembering
 from dagster_project.warehouse.address import SnapshotAddress
 from dagster_project.warehouse.reading import Reader, reading
 from dagster_project.warehouse.store import Store
@@ -85,7 +87,7 @@ def covered(
         ModelMissing: when embeddings are asked for and not installed.
         DeclarationError, TargetRefused: when the target cannot be read.
     """
-    with reading(store) as reader:
+    with reading(store) as reader, remembering(ModelMemory(reader.store)):
         rows = snapshot_rows(reader, address, seed=seed, most_rows=sample)
         there = axes_of(rows)
         crossed = tuple(axis_named(there, name).name for name in cross or ())

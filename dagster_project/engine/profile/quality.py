@@ -7,6 +7,7 @@ from pathlib import Path
 import polars as pl
 from pydantic import ConfigDict, Field
 
+from dagster_project.engine.model_memory import ModelMemory
 from dagster_project.engine.profile.alignment import alignment
 from dagster_project.engine.profile.compliance import compliance
 from dagster_project.engine.profile.consistency import consistency
@@ -23,6 +24,7 @@ from dagster_project.engine.profile.relevance import MOST_EXAMPLES, relevance
 from dagster_project.engine.profile.trait import ORDER, TRAITS, Figure, Trait
 from dagster_project.engine.profile.uniqueness import uniqueness
 from dagster_project.errors import SeedbedError
+from dagster_project.operators.models.memory import remembering
 from dagster_project.recipe.problems import nearest, no_such
 from dagster_project.warehouse.address import Answer, SnapshotAddress
 from dagster_project.warehouse.connect import NotPublished, no_snapshot
@@ -126,7 +128,7 @@ def quality(
         NotPublished: when the version has no current snapshot.
         TargetRefused: when examples cannot be read.
     """
-    with reading(store) as reader:
+    with reading(store) as reader, remembering(ModelMemory(reader.store)):
         _require_published(reader, address)
         if not reader.open(address).manifest.rows:
             raise NothingToJudge(f"{address} has no rows: there is nothing to judge")

@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Iterator, Sequence
 from functools import cache
-from importlib.metadata import PackageNotFoundError, distribution
+from importlib.metadata import PackageNotFoundError, distribution, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,7 @@ import numpy as np
 import polars as pl
 
 from dagster_project.errors import SeedbedError
+from dagster_project.operators.models.memory import made_once
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -90,19 +92,32 @@ def embed(texts: pl.Series) -> NDArray[np.float32]:
     """
     texts = texts.fill_null("").alias("text")
     distinct = texts.unique(maintain_order=True)
-    tokens = _tokens(distinct)
-    lengths = np.array([min(len(each), MOST_TOKENS) for each in tokens], np.int64)
-    order = np.argsort(lengths, kind="stable")
-    vectors = np.empty((len(distinct), DIMENSIONS), np.float32)
-    for alike in np.split(order, np.flatnonzero(np.diff(lengths[order])) + 1):
-        at_once = max(1, BATCH_TOKENS // int(lengths[alike].max(initial=1)))
-        for start in range(0, len(alike), at_once):
-            batch = alike[start : start + at_once]
-            vectors[batch] = _computed([tokens[text] for text in batch])
+
+    def made(positions: Sequence[int]) -> Iterator[tuple[int, bytes]]:
+        tokens = _tokens(distinct[positions])
+        lengths = np.array([min(len(each), MOST_TOKENS) for each in tokens], np.int64)
+        order = np.argsort(lengths, kind="stable")
+        for alike in np.split(order, np.flatnonzero(np.diff(lengths[order])) + 1):
+            at_once = max(1, BATCH_TOKENS // int(lengths[alike].max(initial=1)))
+            for start in range(0, len(alike), at_once):
+                batch = alike[start : start + at_once]
+                vectors = _computed([tokens[text] for text in batch]).astype(np.float32)
+                for text, vector in zip(batch, vectors, strict=True):
+                    yield positions[text], vector.tobytes()
+
+    vectors = np.frombuffer(b"".join(made_once(_model(), distinct.to_list(), made)), np.float32)
     places = texts.to_frame().join(
         distinct.to_frame().with_row_index("place"), on="text", how="left", maintain_order="left"
     )
-    return vectors[places["place"].to_numpy()]
+    return vectors.reshape(-1, DIMENSIONS)[places["place"].to_numpy()]
+
+
+@cache
+def _model() -> str:
+    """What a vector depends on beside the text."""
+    require_installed()
+    versions = [f"{name}=={version(name)}" for name in LIBRARIES]
+    return " ".join(["embed", WEIGHTS_SHA256, TOKENIZER_SHA256, str(MOST_TOKENS), *versions])
 
 
 def _tokens(texts: pl.Series) -> list[list[int]]:
