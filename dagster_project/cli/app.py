@@ -13,6 +13,7 @@ from dagster_project.cli import (
     author,
     contamination,
     coverage,
+    erase,
     export,
     init,
     inspect_version,
@@ -71,6 +72,7 @@ for module in (
     render,
     export,
     annotate,
+    erase,
 ):
     module.add_to(app)
 app.add_typer(alerts.app, name="alerts", help="Where failed checks and runs are reported.")

@@ -68,7 +68,9 @@ def why(
         print_json(found)
         return
     tree = Tree(f"[bold]{escape(found.asked)}[/] in [bold]{escape(str(found.snapshot))}[/]")
-    if found.source:
+    if found.erased:
+        tree.add(f"[red]{escape(found.erased)}[/]")
+    elif found.source:
         tree.add(f"[dim]{escape(found.source.excerpt())}[/]")
     if found.present:
         tree.add(f"[green]is there[/] as {', '.join(str(item) for item in found.present[:10])}")
@@ -92,7 +94,8 @@ def impact(
     if as_json:
         print_json(found)
     elif not found.reached:
-        console.print(f"nothing descends from {found.row}")
+        gone = f", which was {escape(found.erased)}" if found.erased else ""
+        console.print(f"nothing descends from {found.row}{gone}")
     else:
         print_table(
             [
@@ -159,6 +162,11 @@ def history(
                 for entry in entries
             ]
         )
+        for entry in entries:
+            for note in entry.erasures:
+                console.print(
+                    f"{entry.snapshot_id}: {note.rows:,} rows were {escape(note.told)}"
+                )
 
 
 def sample(
@@ -284,6 +292,8 @@ def _trace_tree(found: Trace) -> Tree:
             branch.add("[dim]shown above[/]")
             return
         shown.add(traced.address)
+        if traced.erased:
+            branch.add(f"[red]{escape(traced.erased)}[/]")
         for parent in traced.parents:
             step_branch = branch.add(_parent_label(parent))
             for step in parent.steps:

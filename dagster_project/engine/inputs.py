@@ -15,7 +15,7 @@ import duckdb
 import polars as pl
 
 from dagster_project.engine.background import Background
-from dagster_project.engine.batch import DISPOSITIONS, dispositions, identified
+from dagster_project.engine.batch import DISPOSITIONS, PARENT, dispositions, identified
 from dagster_project.engine.chunk import Chunk
 from dagster_project.engine.contest_source import ContestReader
 from dagster_project.engine.plan import Plan, RunStopped
@@ -38,6 +38,7 @@ from dagster_project.recipe.model import (
     VersionInput,
 )
 from dagster_project.warehouse.connect import open_snapshot
+from dagster_project.warehouse.erasure.notes import ErasedRecords
 from dagster_project.warehouse.failpoints import failpoint
 from dagster_project.warehouse.landing import (
     LandedBlock,
@@ -188,14 +189,17 @@ def _open_version(
         def load() -> pl.DataFrame:
             with open_snapshot(store, upstream, manifest.snapshot_id) as reading:
                 data = reading.sql(
-                    "SELECT * EXCLUDE (row_id) FROM snapshot.rows WHERE row_id BETWEEN "
-                    f"{first} AND {first + size - 1} ORDER BY row_id"
+                    f"SELECT * FROM snapshot.rows WHERE row_id BETWEEN {first} AND "
+                    f"{first + size - 1} ORDER BY row_id"
                 ).pl()
-            return identified(data, number, first)
+            parents = data["row_id"].alias(PARENT)  # erased rows have left gaps
+            return identified(data.drop("row_id"), number, first).with_columns(parents)
 
         return load
 
     kinds = [[column, str(kind)] for column, kind in schema.items()]
+    if manifest.erasures:  # rows do not follow one another
+        kinds.append(["erasures", manifest.erasures[-1].erasure])
     chunks = [
         Chunk(
             digest(["version", number, part * size, hashed, kinds]),
@@ -273,11 +277,14 @@ def _reader(
 
 
 def _land(store: Store, reader: Reader) -> LandedSource:
+    erased = ErasedRecords(store)
+
     def land(block: Block) -> LandedBlock:
         landed = find_block(store, block.key)
         if landed is None:
             records = block.parse()
-            landed = land_block(store, block.key, records.parsed, records.origin)
+            gone = erased.among(records.parsed, records.origin)
+            landed = land_block(store, block.key, records.parsed, records.origin, gone)
             failpoint("block_landed")
         return landed
 
@@ -334,7 +341,7 @@ def open_landed(
         for block, path in zip(landed.blocks, paths, strict=True)
     ]
     unreadable = [
-        _unreadable(pl.read_parquet(path / "origin.parquet"), number, block.first_row)
+        _unreadable(pl.read_parquet(path / "origin.parquet"), number, block)
         for block, path in zip(landed.blocks, paths, strict=True)
         if block.unreadable
     ]
@@ -360,21 +367,28 @@ def _pandas_index(schema: pl.Schema) -> dict[str, str]:
     return {name: new for name, new in found.items() if new not in schema}
 
 
-def _unreadable(origin: pl.DataFrame, number: int, first_row: int) -> pl.DataFrame:
-    rows = identified(origin, number, first_row).filter(pl.col("error").is_not_null())
-    return dispositions(
-        rows,
+def _unreadable(origin: pl.DataFrame, number: int, block: LandedBlock) -> pl.DataFrame:
+    rows = identified(origin, number, block.first_row)
+    erased = (pl.col(PARENT) - block.first_row).is_in(block.erased)
+    place = pl.format("{}:{}: {}", "file", "line", "error")
+    broken = dispositions(
+        rows.filter(pl.col("error").is_not_null() & ~erased),
         LANDING_STEP,
         "quarantined",
-        error=pl.format("{}:{}: {}", "file", "line", "error"),
+        error=place,
         content=pl.coalesce("raw", pl.col("raw_bytes").bin.encode("base64")),
+    )
+    gone = rows.filter(erased)
+    return pl.concat(
+        [broken, dispositions(gone, LANDING_STEP, "dropped", rule="erased", error=place)]
     )
 
 
 def _limit_unreadable(plan: Plan, name: str, opened: OpenInput) -> None:
-    bad, limit = opened.unreadable.height, plan.declared.recipe.limits.quarantine
+    broken = opened.unreadable.filter(pl.col("disposition") == "quarantined")
+    bad, limit = broken.height, plan.declared.recipe.limits.quarantine
     if bad > limit * opened.rows:
-        shown = "\n  ".join(opened.unreadable["error"].head(3))
+        shown = "\n  ".join(broken["error"].head(3))
         raise RunStopped(
             f"{plan.name}: {bad:,} of {opened.rows:,} records of input {name} cannot be read, more "
             f"than the limit of {limit:.2%}. Nothing is published; every record is kept as it was "

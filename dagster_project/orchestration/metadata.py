@@ -26,6 +26,7 @@ from dagster_project.recipe.model import VersionInput
 from dagster_project.warehouse.connect import open_snapshot
 from dagster_project.warehouse.landing import block_folder, read_source
 from dagster_project.warehouse.manifest import InputReference, snapshot_path
+from dagster_project.warehouse.schema import ERASE_STEP
 from dagster_project.warehouse.store import Store
 from dagster_project.workspace import VersionName
 
@@ -76,9 +77,7 @@ def materialization_metadata(store: Store, plan: Plan, outcome: Outcome) -> dict
             "seconds": round(one(connection, "SELECT coalesce(sum(seconds), 0) FROM steps"), 3),
             "spend_dollars": float(spend),
             "snapshot": f"{manifest.version}@{manifest.snapshot_id}",
-            "snapshot_file": dg.MetadataValue.path(
-                str(snapshot_path(store, plan.name, manifest.snapshot_id))
-            ),
+            "snapshot_file": dg.MetadataValue.path(str(snapshot_path(store, manifest))),
             "recipe_id": manifest.recipe_id,
             "build_id": manifest.build_id,
             "content_id": manifest.content_id,
@@ -112,7 +111,8 @@ def _steps_table(steps: Sequence[dict[str, Any]]) -> dg.MetadataValue | None:
 def _rules(connection: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
     return records(
         connection,
-        """SELECT coalesce(steps.name, 'landing') AS step, coalesce(rule, 'unreadable') AS rule,
+        f"""SELECT CASE WHEN dispositions.step = {ERASE_STEP} THEN 'erase'
+           ELSE coalesce(steps.name, 'landing') END AS step, coalesce(rule, 'unreadable') AS rule,
            count(*) AS row_count, disposition, inputs.name AS input
            FROM dispositions LEFT JOIN steps USING (step)
            LEFT JOIN inputs ON inputs.input = parent_input

@@ -17,6 +17,7 @@ from dagster_project.quality.record import record
 from dagster_project.quality.result import CheckResult
 from dagster_project.quality.suite import Check
 from dagster_project.warehouse.connect import write_catalogue
+from dagster_project.warehouse.erasure.notes import building
 from dagster_project.warehouse.failpoints import failpoint
 from dagster_project.warehouse.manifest import Manifest, read_head, read_manifest, snapshot_path
 from dagster_project.warehouse.publish import current, publish, remove_unfinished, seal
@@ -90,8 +91,12 @@ def _materialize(
     sample: int | None,
     say: Callable[[str], None],
 ) -> Outcome:
-    remove_unfinished(store, plan.name)
-    with answering(plan, store) as answers, remembering(ModelMemory(store)):
+    with (
+        building(store, say),
+        answering(plan, store) as answers,
+        remembering(ModelMemory(store)),
+    ):
+        remove_unfinished(store, plan.name)
         prepared = prepare(plan, workspace, store, answers, sample=sample, say=say)
         if sample is None:
             reused = _reuse(prepared, checks, store, say)
@@ -147,7 +152,8 @@ def build_is_current(plan: Plan, workspace: Workspace, store: Store) -> bool:
     before = current(store, plan.name)
     if before is None or before.recipe_id != plan.recipe_id:
         return False
-    return prepare(plan, workspace, store).build_id == before.build_id
+    with building(store):
+        return prepare(plan, workspace, store).build_id == before.build_id
 
 
 def _write_audit_publish(
@@ -160,9 +166,7 @@ def _write_audit_publish(
     plan, trial = prepared.plan, prepared.sample is not None
     with build(prepared, store, say) as built:
         say(f"{built.rows:,} rows; running {len(checks)} checks")
-        previous = (
-            snapshot_path(store, plan.name, before.snapshot_id) if before and not trial else None
-        )
+        previous = snapshot_path(store, before) if before and not trial else None
         results = audit(built.path, checks, previous)
         with built.reopened() as connection:
             record(connection, results)

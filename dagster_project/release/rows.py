@@ -154,7 +154,7 @@ class SnapshotRows:
         """All rows, in the order of their ids; see `page`."""
         rows = self.manifest.rows
         step = max(1, min(PAGE_ROWS, PAGE_BYTES * rows // self.manifest.size))
-        for start in range(0, rows, step):
+        for start in range(0, self.manifest.numbers, step):
             yield self.page(columns, split_by, range(start, start + step), json_columns)
 
     def page(

@@ -133,12 +133,14 @@ class TrainerView:
         Raises:
             RowsUnreadable: when there is no such row.
         """
-        if not 0 <= row_id < self.rows.manifest.rows:
+        if not 0 <= row_id < self.rows.manifest.numbers:
             raise RowsUnreadable(
                 f"{self.rows.address} has {self.rows.manifest.rows:,} rows, numbered from 0; there "
                 f"is no row {row_id}"
             )
         page = self.rows.page(self._columns, None, range(row_id, row_id + 1))
+        if not page.num_rows:
+            raise RowsUnreadable(f"row {row_id} of {self.rows.address} was erased")
         return list(self._texts(pl.DataFrame(page)))
 
     def pages(self) -> Iterator[list[TrainedText]]:

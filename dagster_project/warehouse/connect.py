@@ -141,7 +141,7 @@ def catalogue_sql(store: Store) -> str:
             continue
         if manifest is None:
             continue
-        path = snapshot_path(store, name, manifest.snapshot_id).resolve()
+        path = snapshot_path(store, manifest).resolve()
         lines.append(f"ATTACH {literal(str(path))} AS {identifier(str(name))} (READ_ONLY);")
         attached.append(name)
     return "\n".join([*lines, *_views(attached)]) + "\n"

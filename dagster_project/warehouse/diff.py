@@ -11,7 +11,7 @@ from dagster_project.warehouse.address import Answer, Row, RowAddress, Snapshot,
 from dagster_project.warehouse.common_origin import DISPOSITION_BITS, CommonOrigin, Side
 from dagster_project.warehouse.connect import literal
 from dagster_project.warehouse.reading import Reader, resolve
-from dagster_project.warehouse.schema import LANDING_STEP
+from dagster_project.warehouse.schema import ERASE_STEP, LANDING_STEP
 from dagster_project.warehouse.store import Store
 from dagster_project.workspace import VersionName
 
@@ -252,7 +252,8 @@ def _removals(reader: Reader, mine: Side, other: Side, related: bool) -> None:
         parts.append(
             details.format(
                 snapshot=literal(str(at)),
-                step=f"CASE WHEN d.step = {LANDING_STEP} THEN 'landing' ELSE s.name END AS step",
+                step=f"CASE d.step WHEN {LANDING_STEP} THEN 'landing' WHEN {ERASE_STEP} THEN 'erase' "
+                "ELSE s.name END AS step",
                 chosen=chosen,
                 dispositions=snapshot.table("dispositions"),
                 steps=snapshot.table("steps"),

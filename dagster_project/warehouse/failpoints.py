@@ -17,6 +17,18 @@ FAILPOINTS = (
     "manifest_written",
     "head_written",
 )
+"""Of a build, in order."""
+
+ERASURE_FAILPOINTS = (
+    "erasure_written",
+    "erased_calls_forgotten",
+    "erased_blocks_landed",
+    "erased_source_written",
+    "erased_snapshot_renamed",
+    "erased_manifest_written",
+    "erased_old_files_deleted",
+)
+"""Of an erasure, in order."""
 
 
 def failpoint(name: str) -> None:

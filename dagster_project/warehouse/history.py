@@ -12,6 +12,7 @@ import polars as pl
 from dagster_project.warehouse.address import Answer, SnapshotAddress
 from dagster_project.warehouse.connect import open_snapshot
 from dagster_project.warehouse.manifest import (
+    ErasureNote,
     InputReference,
     Manifest,
     ManifestDamaged,
@@ -36,6 +37,7 @@ class HistoryEntry(Answer):
         size: of its file, bytes.
         recipe_id, build_id, content_id: its identities.
         inputs: what it was made from.
+        erasures: what was erased from it, oldest first.
     """
 
     snapshot_id: str
@@ -48,6 +50,7 @@ class HistoryEntry(Answer):
     build_id: str
     content_id: str
     inputs: tuple[InputReference, ...]
+    erasures: tuple[ErasureNote, ...] = ()
 
 
 def history(store: Store, name: VersionName) -> list[HistoryEntry]:
@@ -104,9 +107,9 @@ def sample(
     if isinstance(snapshot, VersionName):
         snapshot = SnapshotAddress(snapshot)
     with open_snapshot(store, snapshot.version, snapshot.snapshot_id) as connection:
-        ((total,),) = connection.execute("SELECT count(*) FROM snapshot.rows").fetchall()
-        drawn = random.Random(seed).sample(range(total), min(max(rows, 0), total))
-        frame = pl.DataFrame({"row_id": drawn}, schema={"row_id": pl.Int64})
+        numbers = connection.sql("SELECT row_id FROM snapshot.rows ORDER BY row_id").pl()["row_id"]
+        drawn = random.Random(seed).sample(range(len(numbers)), min(max(rows, 0), len(numbers)))
+        frame = numbers.gather(drawn).to_frame()
         connection.register("drawn", frame.to_arrow())
         return connection.sql(
             "SELECT * FROM snapshot.rows SEMI JOIN drawn USING (row_id) ORDER BY row_id"

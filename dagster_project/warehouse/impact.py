@@ -13,6 +13,7 @@ from dagster_project.warehouse.reading import (
     END,
     OpenSnapshot,
     Reader,
+    erased,
     one_of,
     published,
     reading,
@@ -52,10 +53,12 @@ class Impact(Answer):
     Attributes:
         row: which.
         reached: the snapshots with rows that descend from it or stand for it, nearest first.
+        erased: when it was erased, and why; None when it was not.
     """
 
     row: Row
     reached: tuple[Reach, ...]
+    erased: str | None = None
 
 
 def impact(store: Store | Reader, address: RowAddress, *, every_snapshot: bool = False) -> Impact:
@@ -107,6 +110,7 @@ def impact(store: Store | Reader, address: RowAddress, *, every_snapshot: bool =
                 for at in sorted(hops, key=lambda at: (hops[at], at))
                 if at != start.snapshot and (every_snapshot or known[at][1])
             ),
+            erased=erased(reader, start),
         )
 
 

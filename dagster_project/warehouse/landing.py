@@ -9,12 +9,14 @@ from __future__ import annotations
 import os
 import shutil
 import uuid
+from collections.abc import Mapping
 from pathlib import Path
 
 import polars as pl
 from pydantic import BaseModel, ConfigDict
 
 from dagster_project.identity import digest, file_digest
+from dagster_project.warehouse.erasure.known_records import Blank, blanked
 from dagster_project.warehouse.manifest import read_sealed, write_sealed
 from dagster_project.warehouse.store import Store, sync_file, sync_folder
 
@@ -32,6 +34,8 @@ class LandedBlock(BaseModel):
         unreadable: how many of them could not be read.
         parsed_sha256: of `parsed.parquet`: typed columns.
         origin_sha256: of `origin.parquet`: file, line, raw text or bytes, error.
+        erased: which of its records (from 0) were erased; they count as unreadable.
+        landed_as: its key before any were; empty when none was.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -42,6 +46,8 @@ class LandedBlock(BaseModel):
     unreadable: int
     parsed_sha256: str
     origin_sha256: str
+    erased: tuple[int, ...] = ()
+    landed_as: str = ""
 
 
 class LandedFile(BaseModel):
@@ -113,8 +119,28 @@ def find_block(store: Store, key: str) -> LandedBlock | None:
     return read_sealed(folder / "block.json", LandedBlock)
 
 
-def land_block(store: Store, key: str, parsed: pl.DataFrame, origin: pl.DataFrame) -> LandedBlock:
-    """Keep a block. Landing the same block twice, even at once, is harmless."""
+def land_block(
+    store: Store,
+    key: str,
+    parsed: pl.DataFrame,
+    origin: pl.DataFrame,
+    erased: Mapping[int, Blank] | None = None,
+) -> LandedBlock:
+    """Keep a block. Landing the same block twice, even at once, is harmless.
+
+    Args:
+        store: where.
+        key: of its content and place.
+        parsed: its typed columns.
+        origin: its files, lines, texts and errors.
+        erased: what stands in the place of records that must not be kept.
+    """
+    landed_as = ""
+    if erased:
+        landed_as, key = key, digest([key, "erased", sorted(erased)])
+        parsed, origin = blanked(parsed, origin, erased)
+        if (found := find_block(store, key)) is not None:
+            return found
     folder = block_folder(store, key)
     building = folder.with_name(f".building-{uuid.uuid4().hex}")
     building.mkdir(parents=True)
@@ -136,6 +162,8 @@ def land_block(store: Store, key: str, parsed: pl.DataFrame, origin: pl.DataFram
             unreadable=origin.height - origin["error"].null_count(),
             parsed_sha256=file_digest(building / "parsed.parquet"),
             origin_sha256=file_digest(building / "origin.parquet"),
+            erased=tuple(sorted(erased or ())),
+            landed_as=landed_as,
         )
         write_sealed(building / "block.json", block)
         try:

@@ -33,8 +33,31 @@ class InputReference(BaseModel):
     content_id: str
 
 
+class ErasureNote(BaseModel):
+    """That content was erased from a snapshot after it was made; never what it was.
+
+    Attributes:
+        erasure: its id.
+        at: when, UTC.
+        reason: why, as the person who asked for it said.
+        rows: how many rows the snapshot lost.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    erasure: str
+    at: datetime
+    reason: str
+    rows: int
+
+    @property
+    def told(self) -> str:
+        """What to say of what is gone."""
+        return f"erased on {self.at:%Y-%m-%d}: {self.reason}"
+
+
 class Manifest(BaseModel):
-    """What a snapshot is. Written once, beside the snapshot.
+    """What a snapshot is. Written once, beside the snapshot; replaced only by an erasure.
 
     Attributes:
         version: `dataset/version`.
@@ -50,6 +73,7 @@ class Manifest(BaseModel):
         inputs: what it was made from.
         references: what its rows were compared with.
         seeds: what its generated rows were made from.
+        erasures: what was erased from it, oldest first. The rows that are left keep their numbers.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -67,6 +91,12 @@ class Manifest(BaseModel):
     inputs: tuple[InputReference, ...]
     references: tuple[InputReference, ...] = ()
     seeds: tuple[InputReference, ...] = ()
+    erasures: tuple[ErasureNote, ...] = ()
+
+    @property
+    def numbers(self) -> int:
+        """Row ids are less than this: how many rows there were before any was erased."""
+        return self.rows + sum(note.rows for note in self.erasures)
 
 
 class Publication(BaseModel):
@@ -129,9 +159,16 @@ def manifest_path(store: Store, name: VersionName, snapshot_id: str) -> Path:
     return store.version_folder(name) / f"{snapshot_id}.json"
 
 
-def snapshot_path(store: Store, name: VersionName, snapshot_id: str) -> Path:
-    """Where a snapshot's DuckDB file is."""
-    return store.version_folder(name) / f"{snapshot_id}.duckdb"
+def snapshot_path(store: Store, manifest: Manifest) -> Path:
+    """Where a snapshot's DuckDB file is: each erasure makes a new one."""
+    times = f".erased-{len(manifest.erasures)}" if manifest.erasures else ""
+    name = VersionName.parse(manifest.version)
+    return store.version_folder(name) / f"{manifest.snapshot_id}{times}.duckdb"
+
+
+def snapshot_files(store: Store, name: VersionName, snapshot_id: str) -> list[Path]:
+    """The DuckDB files that a snapshot has and had, as far as they are there."""
+    return sorted(store.version_folder(name).glob(f"{snapshot_id}.*duckdb"))
 
 
 def head_path(store: Store, name: VersionName) -> Path:

@@ -40,7 +40,6 @@ def seal(
     trial is kept beside it for inspection, and the current snapshot stays.
     """
     store, name = built.store, built.name
-    path = snapshot_path(store, name, built.snapshot_id)
     sync_file(built.path)
     built.path.chmod(0o444)
     manifest = Manifest(
@@ -58,6 +57,7 @@ def seal(
         references=references,
         seeds=seeds,
     )
+    path = snapshot_path(store, manifest)
     failpoint("snapshot_sealed")
     built.path.rename(path)
     sync_folder(path.parent)
@@ -96,7 +96,11 @@ def remove_unfinished(store: Store, name: VersionName, older_than_seconds: float
     """Delete what killed builds left behind, once it is a day old: files that were being written,
     and finished ones that have no manifest."""
     folder = store.version_folder(name)
-    bare = (path for path in folder.glob("*.duckdb") if not path.with_suffix(".json").exists())
+    bare = (
+        path
+        for path in folder.glob("*.duckdb")
+        if not (folder / f"{path.name.partition('.')[0]}.json").exists()
+    )
     for path in {*folder.glob(f"{BUILDING}*"), *bare}:
         if time.time() - path.stat().st_mtime > older_than_seconds:
             path.unlink(missing_ok=True)

@@ -206,13 +206,37 @@ class Reader:
             AddressRefused: when there is no such row.
         """
         snapshot = self.open(address.snapshot)
-        if address.row_id >= snapshot.manifest.rows:
+        if address.row_id >= snapshot.manifest.numbers:
             raise AddressRefused(
                 f"{address}: {snapshot.address} has {snapshot.manifest.rows:,} rows, numbered from 0"
             )
         return snapshot, RowAddress(
             snapshot.address.version, snapshot.address.snapshot_id, address.row_id
         )
+
+
+def row_ids(reader: Reader, snapshot: OpenSnapshot) -> Sequence[int]:
+    """The ids of a snapshot's rows, rising: from 0, without those that were erased."""
+    if not snapshot.manifest.erasures:
+        return range(snapshot.manifest.rows)
+    return [row for (row,) in reader.all(f"SELECT row_id FROM {snapshot.table('rows')} ORDER BY 1")]
+
+
+def erased(reader: Reader, address: RowAddress) -> str | None:
+    """When and why a row was erased; None when it was not.
+
+    Args:
+        reader: of the store.
+        address: of a row, with its snapshot's id.
+    """
+    snapshot = reader.open(address.snapshot)
+    if not snapshot.manifest.erasures:
+        return None
+    found = reader.all(
+        f"SELECT erasure FROM {snapshot.table('erased')} WHERE row_id = {address.row_id}"
+    )
+    told = {note.erasure: note.told for note in snapshot.manifest.erasures}
+    return told[found[0][0]] if found else None
 
 
 def one_of(column: str, numbers: Iterable[int]) -> str:

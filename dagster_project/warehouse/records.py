@@ -29,6 +29,7 @@ class Record(Answer):
         error: why it could not be read; None when it could.
         sha256: of the whole file as stored.
         uri: where the file was found.
+        erased: whether its content was erased; `error` says when and why.
     """
 
     number: int
@@ -40,9 +41,12 @@ class Record(Answer):
     error: str | None
     sha256: str | None
     uri: str | None
+    erased: bool = False
 
     def excerpt(self, length: int = EXCERPT) -> str:
         """The first `length` characters of the text, on one line, for display."""
+        if self.erased:
+            return self.error or "erased"
         text = self.raw if self.raw is not None else self.fields or repr(self.raw_bytes)
         line = " ".join(text[: 4 * length].split())
         return line if len(line) <= length else line[: length - 1] + "…"
@@ -67,7 +71,8 @@ def read_record(verified: Verified, source: LandedSource, number: int, owner: st
     here = number - block.first_row
     found = pl.scan_parquet(path).slice(here, 1).collect().row(0, named=True)
     fields = None
-    if found["raw"] is None and found["raw_bytes"] is None:
+    erased = here in block.erased
+    if found["raw"] is None and found["raw_bytes"] is None and not erased:
         path = path.with_name("parsed.parquet")
         verified.require(path, block.parsed_sha256, owner)
         as_json = pl.struct(pl.all()).struct.json_encode()
@@ -78,6 +83,7 @@ def read_record(verified: Verified, source: LandedSource, number: int, owner: st
         sha256=file.sha256 if file else None,
         uri=file.uri if file else None,
         fields=fields,
+        erased=erased,
         **found,
     )
 

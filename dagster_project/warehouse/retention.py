@@ -21,7 +21,7 @@ from dagster_project.warehouse.manifest import (
     read_head,
     read_manifest,
     read_sealed,
-    snapshot_path,
+    snapshot_files,
     write_sealed,
 )
 from dagster_project.warehouse.reading import upstreams
@@ -90,7 +90,7 @@ def plan_retention(
         raise RetentionRefused(f"keep at least 1 snapshot of each version, not {keep}")
     before = datetime.now(UTC).replace(tzinfo=None) - settled
     wanted = None if names is None else set(names)
-    known = _manifests(store)
+    known = all_manifests(store)
     doomed: set[SnapshotAddress] = set()
     for name in store.versions():
         if wanted is not None and name not in wanted:
@@ -140,7 +140,7 @@ def apply_retention(store: Store, retention: Retention) -> Retention:
             }
             sources |= set(begun.sources)
             blocks |= set(begun.blocks)
-        known = _manifests(store)
+        known = all_manifests(store)
         currents = {SnapshotAddress(n, read_head(store, n).current) for n in store.versions()}
         landed = sources | blocks
         done = _spare(store, known, doomed - currents, lambda path: path.stem in landed)
@@ -164,7 +164,12 @@ def retention_path(store: Store) -> Path:
     return store.root / "retention.json"
 
 
-def _manifests(store: Store) -> dict[SnapshotAddress, Manifest]:
+def all_manifests(store: Store) -> dict[SnapshotAddress, Manifest]:
+    """The manifests of all snapshots of all versions: published, rejected, trials and unlisted.
+
+    Raises:
+        ManifestDamaged: when one of them is missing or altered.
+    """
     known = {}
     for name in store.versions():
         paths = store.version_folder(name).glob("*.json")
@@ -248,8 +253,8 @@ def _delete(store: Store, begun: list[SnapshotAddress], retention: Retention) ->
         path.unlink(missing_ok=True)
         sync_folder(path.parent)
     for at in (*begun, *retention.snapshots):
-        path = snapshot_path(store, at.version, str(at.snapshot_id))
-        path.unlink(missing_ok=True)
+        for path in snapshot_files(store, at.version, str(at.snapshot_id)):
+            path.unlink(missing_ok=True)
     for source_id in retention.sources:
         source_path(store, source_id).unlink(missing_ok=True)
     if retention.sources:

@@ -103,7 +103,7 @@ TABLES: dict[str, str] = {
   `changed_by` is set when step *s* changed the row.
 - `dispositions`: one row for each input row (or split part) that is not in `rows`: `disposition`
   is dropped, merged (into the survivor) or quarantined; `step` 65535 means it was not readable
-  when it was landed.
+  when it was landed, or erased before; `step` 65533 that it was erased from the snapshot.
 - `reference_inputs`: what rows were compared with; none is made from it. Columns as in `inputs`,
   numbered after them.
 - `pairs`: rows that a step found alike, each once, with how alike they are; also those that were
@@ -133,5 +133,9 @@ TABLES: dict[str, str] = {
   + split + dropped + quarantined; `cached` counts the rows whose result came from the stage cache.
 """
 
+ERASE_STEP = 65533
+"""The step number of dispositions of rows that a snapshot lost to an erasure after it was made. The table
+`erased` of such a snapshot names the rows: `row_id BIGINT, erasure VARCHAR`."""
+
 LANDING_STEP = 65535
-"""The step number of dispositions that happened before any step: unreadable records."""
+"""The step number of dispositions that happened before any step: unreadable and erased records."""

@@ -194,7 +194,7 @@ class SnapshotBuilder:
             else:
                 run(f"CREATE TABLE {table} ({TABLES[table]})")
         self._prove_conservation(input_rows)
-        self.content_id = self._content_id()
+        self.content_id = content_id(self._hashing, self._data_columns())
         known = {
             "format": FORMAT,
             "version": str(self.name),
@@ -222,16 +222,7 @@ class SnapshotBuilder:
             connection.execute("CHECKPOINT")
 
     def _data_columns(self) -> list[tuple[str, str]]:
-        described = self.connection.execute("DESCRIBE rows").fetchall()
-        return [(name, kind) for name, kind, *_ in described if name != "row_id"]
-
-    def _content_id(self) -> str:
-        sums = self._hashing.execute(
-            "SELECT count(*), sum((content_hash >> 64)::UBIGINT), "
-            "sum((content_hash & 18446744073709551615)::UBIGINT) FROM row_hashes"
-        ).fetchone()
-        assert sums is not None
-        return digest([self._data_columns(), *(str(value or 0) for value in sums)])
+        return data_columns(self.connection)
 
     def _prove_conservation(self, input_rows: Mapping[int, int]) -> None:
         counted = dict(
@@ -252,6 +243,27 @@ class SnapshotBuilder:
         ).fetchone()
         if orphans and orphans[0]:
             raise NotConserved(f"{self.name}: {orphans[0]:,} rows have no ancestor")
+
+
+def data_columns(connection: duckdb.DuckDBPyConnection) -> list[tuple[str, str]]:
+    """The columns of `rows` but its key, each with its type."""
+    described = connection.execute("DESCRIBE rows").fetchall()
+    return [(name, kind) for name, kind, *_ in described if name != "row_id"]
+
+
+def content_id(connection: duckdb.DuckDBPyConnection, columns: Sequence[tuple[str, str]]) -> str:
+    """The identity of the rows whose hashes are in `row_hashes`, in any order.
+
+    Args:
+        connection: to the snapshot.
+        columns: of the rows, see `data_columns`.
+    """
+    sums = connection.execute(
+        "SELECT count(*), sum((content_hash >> 64)::UBIGINT), "
+        "sum((content_hash & 18446744073709551615)::UBIGINT) FROM row_hashes"
+    ).fetchone()
+    assert sums is not None
+    return digest([columns, *(str(value or 0) for value in sums)])
 
 
 def _row_json(columns: Sequence[str]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +26,7 @@ class Store:
         landed/blocks/<aa>/<key>/{parsed,origin}.parquet a landed piece of an external input
         landed/sources/<content id>.json                 which blocks make up an external input
         landed/generated/<key>.json                      how the making of an input's rows ended
+        erasures/<id>.json                               what was erased: numbers and keyed hashes
         calls/                                           what models answered and programs came to
         cache/                                           stage results; may be deleted at any time
     """
@@ -92,12 +93,33 @@ def sync_folder(folder: Path) -> None:
 
 
 @contextmanager
-def exclusive(lock: Path) -> Iterator[None]:
+def exclusive(lock: Path, waiting: Callable[[], None] = lambda: None) -> Iterator[None]:
     """Hold an advisory lock on `lock` (created if missing); waits for other holders.
 
     The operating system frees it when its holder dies.
+
+    Args:
+        lock: the file.
+        waiting: called once if there is somebody to wait for.
     """
+    with _held(lock, fcntl.LOCK_EX, waiting):
+        yield
+
+
+@contextmanager
+def shared(lock: Path, waiting: Callable[[], None] = lambda: None) -> Iterator[None]:
+    """Hold a lock together with others that share it; as `exclusive` otherwise."""
+    with _held(lock, fcntl.LOCK_SH, waiting):
+        yield
+
+
+@contextmanager
+def _held(lock: Path, kind: int, waiting: Callable[[], None]) -> Iterator[None]:
     lock.parent.mkdir(parents=True, exist_ok=True)
     with lock.open("a") as stream:
-        fcntl.flock(stream, fcntl.LOCK_EX)
+        try:
+            fcntl.flock(stream, kind | fcntl.LOCK_NB)
+        except BlockingIOError:
+            waiting()
+            fcntl.flock(stream, kind)
         yield

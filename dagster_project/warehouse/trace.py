@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 
 from dagster_project.warehouse.address import Answer, Row, RowAddress, SnapshotAddress
 from dagster_project.warehouse.landing import LandedSource, read_source
-from dagster_project.warehouse.reading import END, OpenSnapshot, Reader, one_of, reading
+from dagster_project.warehouse.reading import END, OpenSnapshot, Reader, erased, one_of, reading
 from dagster_project.warehouse.records import Record, read_record
 from dagster_project.warehouse.store import Store
 
@@ -144,11 +144,12 @@ class Parent(Answer):
 
 
 class TracedRow(Answer):
-    """A row on the way, with what it was made from."""
+    """A row on the way, with what it was made from; `erased` says when and why, if it was erased."""
 
     address: Row
     hop: int
     parents: tuple[Parent, ...]
+    erased: str | None = None
 
 
 class Trace(Answer):
@@ -264,6 +265,9 @@ def _hop(
             address=RowAddress(version, snapshot_id, row_id),
             hop=hop,
             parents=tuple(parents[row_id]),
+            erased=None
+            if parents[row_id]
+            else erased(reader, RowAddress(version, snapshot_id, row_id)),
         )
         for row_id in row_ids
     ]

@@ -51,7 +51,7 @@ class Verified:
             SnapshotDamaged: naming the file and the version, when it is not.
         """
         name = VersionName.parse(manifest.version)
-        path = snapshot_path(self.store, name, manifest.snapshot_id)
+        path = snapshot_path(self.store, manifest)
         self.require(path, manifest.sha256, str(name), manifest.size)
         return path
 

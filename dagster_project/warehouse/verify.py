@@ -28,6 +28,7 @@ from dagster_project.warehouse.manifest import (
     read_head,
     read_manifest,
     read_sealed,
+    snapshot_files,
     snapshot_path,
 )
 from dagster_project.warehouse.reading import upstreams
@@ -146,12 +147,13 @@ class _Check:
         head = self._sealed(head_path(self.store, name), name, lambda: read_head(self.store, name))
         listed = head.published if isinstance(head, Head) else ()
         found = {path.stem for path in folder.glob("*.json") if not path.name.startswith(".")}
-        statuses = []
+        statuses, files = [], set()
         for snapshot_id in sorted({*listed, *found} - {"head"}):
             manifest = self._snapshot(SnapshotAddress(name, snapshot_id), str(name))
             if manifest is None:
                 continue
             statuses.append(manifest.status)
+            files.add(snapshot_path(self.store, manifest))
             if manifest.status == "published" and snapshot_id not in listed and head is not None:
                 path = manifest_path(self.store, name, snapshot_id)
                 self.leftover(path, name, "unfinished publication or deletion: not in head.json")
@@ -160,8 +162,10 @@ class _Check:
             known = {*listed, *found}
             if path.name.startswith(".building-"):
                 self.leftover(path, name, UNFINISHED)
-            elif path.suffix == ".duckdb" and path.stem not in known:
+            elif path.suffix == ".duckdb" and path.name.partition(".")[0] not in known:
                 self.leftover(path, name, f"{UNFINISHED}: a snapshot without a manifest")
+            elif path.name.endswith(".duckdb") and path not in files and files:
+                self.leftover(path, name, "unfinished erasure: a snapshot as it was before")
 
     def _head_is_there(self, name: VersionName, statuses: list[str]) -> None:
         path = head_path(self.store, name)
@@ -178,12 +182,14 @@ class _Check:
             owner,
             lambda: read_manifest(self.store, name, snapshot_id),
         )
-        path = snapshot_path(self.store, name, snapshot_id)
-        self.owners[self._relative(path)] |= {owner, str(name)}
         if not isinstance(manifest, Manifest):
-            if not path.exists():
+            if not snapshot_files(self.store, name, snapshot_id):
+                path = self.store.version_folder(name) / f"{snapshot_id}.duckdb"
+                self.owners[self._relative(path)] |= {owner, str(name)}
                 self._problem(path, owner, "is missing")
             return None
+        path = snapshot_path(self.store, manifest)
+        self.owners[self._relative(path)] |= {owner, str(name)}
         if (at, owner) in self._seen:
             return manifest
         self._seen.add((at, owner))

@@ -17,14 +17,21 @@ from dagster_project.warehouse.address import (
 from dagster_project.warehouse.descendants import candidates_from
 from dagster_project.warehouse.locate import parse_address, records_meant, rows_meant
 from dagster_project.warehouse.manifest import Manifest
-from dagster_project.warehouse.reading import END, OpenSnapshot, Reader, ancestry, reading
+from dagster_project.warehouse.reading import (
+    END,
+    OpenSnapshot,
+    Reader,
+    ancestry,
+    erased,
+    reading,
+)
 from dagster_project.warehouse.records import Record, read_record
-from dagster_project.warehouse.schema import LANDING_STEP
+from dagster_project.warehouse.schema import ERASE_STEP, LANDING_STEP
 from dagster_project.warehouse.store import Store
 from dagster_project.workspace import VersionName
 
 MOST_FATES = 1000
-LANDING = "landing"
+BESIDE_STEPS = {LANDING_STEP: "landing", ERASE_STEP: "erase"}
 
 
 class Removal(Answer):
@@ -32,8 +39,9 @@ class Removal(Answer):
 
     Attributes:
         disposition: dropped, merged or quarantined.
-        step: name of the step; "landing" when it was unreadable when it was found.
-        operator: of the step; None at landing.
+        step: name of the step; "landing" when it was unreadable when it was found, or erased before;
+            "erase" when it was erased from the snapshot.
+        operator: of the step; None where there was no step.
         ordinal: which part, of a row that was split before.
         rule, measured, threshold: the rule that it broke, the value measured, and the limit.
         similarity: to the survivor, from 0 to 1, where measured.
@@ -111,6 +119,7 @@ class Why(Answer):
         fates: what became of it where it was first read, and from there on.
         present: the rows of the version that came of it.
         stand_ins: the rows of the version that stand for it, as survivors of a merge.
+        erased: when the row asked about was erased, and why; None when it was not.
     """
 
     asked: str
@@ -119,6 +128,7 @@ class Why(Answer):
     fates: tuple[Fate, ...]
     present: tuple[Row, ...]
     stand_ins: tuple[Row, ...]
+    erased: str | None = None
 
 
 def why(
@@ -148,11 +158,12 @@ def why(
         if isinstance(row, str):
             row = parse_address(reader.store, row)
         tale = _Tale(reader, target, family)
-        source, fates = None, []
+        source, fates, gone = None, [], None
         if isinstance(row, RowAddress):
             for start in rows_meant(row, target, family):
                 reader.open_row(start)
-                if start.snapshot == target:
+                gone = gone or erased(reader, start)
+                if start.snapshot == target and not gone:
                     tale.present[start] = True
                 fates += tale.onward(start)
         else:
@@ -160,6 +171,7 @@ def why(
                 fates.append(tale.fate(reader.open(snapshot), origin.number, number))
                 owner = str(snapshot)
                 source = source or read_record(reader.verified, landed, number, owner)
+                gone = source.error if source.erased else None
         return Why(
             asked=str(row),
             snapshot=target,
@@ -167,6 +179,7 @@ def why(
             fates=tuple(fates),
             present=tuple(sorted(row for row, direct in tale.present.items() if direct)),
             stand_ins=tuple(sorted(row for row, direct in tale.present.items() if not direct)),
+            erased=gone,
         )
 
 
@@ -277,12 +290,12 @@ class _Tale:
             if ordinal not in (None, part) and not snapshot.renumbered(number, after, step):
                 continue
             disposition, rule, measured, threshold, similarity, error = what
-            landing = step == LANDING_STEP
+            beside = BESIDE_STEPS.get(step)
             found.append(
                 Removal(
                     disposition=disposition,
-                    step=LANDING if landing else snapshot.steps[step].name,
-                    operator=None if landing else snapshot.steps[step].operator,
+                    step=beside or snapshot.steps[step].name,
+                    operator=None if beside else snapshot.steps[step].operator,
                     ordinal=part,
                     rule=rule,
                     measured=measured,

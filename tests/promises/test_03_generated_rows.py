@@ -7,9 +7,13 @@ from importlib.metadata import PackageNotFoundError, distribution
 
 import pytest
 
+from dagster_project.engine.erasure.plan import plan_erasure
+from dagster_project.llm.books import ledger
 from dagster_project.warehouse.address import RowAddress
 from dagster_project.warehouse.connect import connect
 from dagster_project.warehouse.trace import trace
+from dagster_project.warehouse.verify import verify
+from tests.engine.erasure.erasing import carried_out, places
 
 RECIPE = """models:
   writer: {provider: embedded, licence: Apache-2.0}
@@ -100,3 +104,36 @@ def test_made_again_from_the_records_it_is_the_same(built):
     again = space.publish("d/v1").manifest
     assert again.content_id == outcome.manifest.content_id
     assert again.inputs == outcome.manifest.inputs
+
+
+def test_an_erased_seed_takes_its_rows_and_calls_along_and_leaves_what_they_cost(built):
+    space, _ = built
+    with connect(space.store) as connection:
+        before = connection.sql('FROM "d/v1".ledger').pl()
+        rows = connection.sql("SELECT row_id, text FROM d.v1 ORDER BY row_id").fetchall()
+    row, text = rows[0]
+    assert len([place for place in places(space.store.root, text) if "calls" in place]) > 1
+    planned = plan_erasure(space.store, [RowAddress.parse(f"d/v1:{row}")])
+    assert planned.plan.calls >= 1
+    spent = ledger(space.store, "d/v1")
+    carried_out(space.store, planned)
+    assert places(space.store.root, text) == []
+    assert verify(space.store).damage == ()
+    with connect(space.store) as connection:
+        after = connection.sql('FROM "d/v1".ledger').pl()
+        seeds = connection.sql("SELECT text FROM d.texts").fetchall()
+        left = connection.sql("SELECT row_id, text FROM d.v1 ORDER BY row_id").fetchall()
+    assert (text,) not in seeds
+    assert len(seeds) == len(TEXTS) - 1
+    assert left == [each for each in rows if each[1] != text]
+    gone = after.filter(prompt="")
+    assert 1 <= len(gone) < len(after) or len(rows) == 1
+    assert gone["response"].unique().to_list() == [""]
+    costs = ["tokens_in", "tokens_out", "dollars", "request_hash"]
+    assert (
+        after.select(costs).sort("request_hash").equals(before.select(costs).sort("request_hash"))
+    )
+    assert ledger(space.store, "d/v1") == spent
+    again = space.publish("d/v1")
+    assert again.manifest.status == "published"
+    assert places(space.store.root, text) == []

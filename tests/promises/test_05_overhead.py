@@ -8,7 +8,6 @@ import os
 import duckdb
 
 from dagster_project.warehouse.manifest import snapshot_path
-from dagster_project.workspace import VersionName
 
 FULL = os.environ.get("SEEDBED_PROMISES") == "full"
 ROWS = 2_000_000 if FULL else 200_000
@@ -24,7 +23,7 @@ steps:
 def bytes_per_edge(space, more: str) -> float:
     space.recipe("a/v1", RECIPE.format(more=more))
     manifest = space.publish("a/v1").manifest
-    path = snapshot_path(space.store, VersionName("a", "v1"), manifest.snapshot_id)
+    path = snapshot_path(space.store, manifest)
     with duckdb.connect(str(path), read_only=True) as connection:
         blocks = connection.execute(
             "SELECT count(DISTINCT block_id) FROM pragma_storage_info('lineage') WHERE block_id >= 0"

@@ -17,7 +17,7 @@ from dagster_project.warehouse.connect import (
     open_snapshot,
     write_catalogue,
 )
-from dagster_project.warehouse.manifest import head_path, snapshot_path
+from dagster_project.warehouse.manifest import head_path
 from dagster_project.warehouse.verified import SnapshotDamaged
 from dagster_project.workspace import NameRefused, VersionName
 
@@ -114,7 +114,7 @@ def test_a_file_that_is_not_as_it_was_written_is_not_opened(two, how, tmp_path):
     warehouse, first = two
     store = warehouse.store
     connect(store).close()  # remembered as verified
-    path = snapshot_path(store, TUTOR, first.snapshot_id)
+    path = store.version_folder(TUTOR) / f"{first.snapshot_id}.duckdb"
     before = path.stat()
     path.chmod(0o644)
     content = bytearray(path.read_bytes())

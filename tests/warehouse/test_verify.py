@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from dagster_project.warehouse.manifest import head_path, manifest_path, read_head, snapshot_path
+from dagster_project.warehouse.manifest import head_path, manifest_path, read_head
 from dagster_project.warehouse.verify import verify
 from dagster_project.workspace import VersionName
 
@@ -125,7 +125,7 @@ def test_some_versions_alone_with_what_they_were_made_from(three):
     snapshot.unlink()
     found = verify(three, [VersionName("train", "v1")]).damage
     assert [(d.path, d.versions) for d in found] == [
-        (snapshot_path(three, raw, snapshot.stem).relative_to(three.root).as_posix(),
+        (snapshot.relative_to(three.root).as_posix(),
          ("raw/v1", "train/v1"))
     ]  # fmt: skip
     manifest_path(three, raw, snapshot.stem).write_bytes(b"\xff" * 100)

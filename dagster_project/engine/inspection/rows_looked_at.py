@@ -18,7 +18,7 @@ from dagster_project.engine.inspection.text_columns import (
     total_characters,
 )
 from dagster_project.warehouse.connect import identifier
-from dagster_project.warehouse.reading import OpenSnapshot, Reader
+from dagster_project.warehouse.reading import OpenSnapshot, Reader, row_ids
 
 MOST_ROWS = 100_000
 """Rows that are looked at, unless all are asked for."""
@@ -114,7 +114,7 @@ def look(
     total = snapshot.manifest.rows
     rows = total if most_rows is None else min(total, most_rows)
     read = rows if most_read is None else min(rows, most_read)
-    drawn = random.Random(seed).sample(range(total), rows if rows < total else read)
+    drawn = random.Random(seed).sample(row_ids(reader, snapshot), rows if rows < total else read)
     if rows < total:
         _register(reader, "chosen", drawn)
     chosen = "SEMI JOIN chosen USING (row_id)" if rows < total else ""

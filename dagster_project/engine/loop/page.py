@@ -10,6 +10,7 @@ import polars as pl
 from dagster_project.arena.contest import RESULTS
 from dagster_project.arena.learning_curve import NoCurve, gain
 from dagster_project.engine.contest_source import held_out_of
+from dagster_project.engine.inspection.source_rows import data_columns
 from dagster_project.engine.loop.rounds import Contender, Round, rounds
 from dagster_project.engine.loop.slices import Slice, slices
 from dagster_project.engine.profile.axes import TOPIC, axes_of
@@ -144,6 +145,11 @@ def _contest(reader: Reader, snapshot: OpenSnapshot) -> Contest:
 
 
 def _results(reader: Reader, snapshot: OpenSnapshot) -> pl.DataFrame:
+    if missing := [name for name in RESULTS if name not in data_columns(reader, snapshot)]:
+        raise NoArena(
+            f"{snapshot.address} has no column {missing[0]!r}: it was made by another version of "
+            f"Seedbed; `seedbed build {snapshot.address.version}`"
+        )
     found = reader.connection.sql(
         f"SELECT {', '.join(RESULTS)} FROM {snapshot.table('rows')} ORDER BY row_id"
     ).pl()

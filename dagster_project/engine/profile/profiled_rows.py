@@ -22,7 +22,7 @@ from dagster_project.engine.profile.text_parts import (
 from dagster_project.errors import SeedbedError
 from dagster_project.warehouse.address import SnapshotAddress
 from dagster_project.warehouse.connect import identifier
-from dagster_project.warehouse.reading import OpenSnapshot, Reader
+from dagster_project.warehouse.reading import OpenSnapshot, Reader, row_ids
 
 BATCH = 100_000
 """Rows that are read at once."""
@@ -77,7 +77,7 @@ class SnapshotRows(SaidRows):
 
     def batches(self) -> Iterator[pl.DataFrame]:
         """What all rows say, looked at or not, some at a time: `row_id` and `SAYS`."""
-        for start in range(0, self.total, BATCH):
+        for start in range(0, self.snapshot.manifest.numbers, BATCH):
             yield self.texts(f"row_id >= {start} AND row_id < {start + BATCH}")
 
     def measured(self, column: str) -> pl.DataFrame:
@@ -135,7 +135,7 @@ def snapshot_rows(
         raise NoText(f"{snapshot.address}: {error}") from error
     where = ""
     if most_rows is not None and most_rows < total:
-        chosen = sorted(random.Random(seed).sample(range(total), most_rows))
+        chosen = sorted(random.Random(seed).sample(row_ids(reader, snapshot), most_rows))
         register(reader, "profiled", pl.DataFrame({"row_id": chosen}, {"row_id": pl.Int64}))
         where = "SEMI JOIN profiled USING (row_id)"
     frame = _read(reader, snapshot, schema, parts, labels, where)

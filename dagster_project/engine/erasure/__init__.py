@@ -1,0 +1,1 @@
+"""Erasing rows for good: what is planned, and how it is carried out."""
