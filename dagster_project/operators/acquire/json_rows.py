@@ -40,6 +40,7 @@ MAX_NESTING = 512
 PIECE = 2**20
 """Bytes parsed at a time, about; a piece that Arrow refuses is cut in four down to `SMALL_PIECE`."""
 SMALL_PIECE = 2**16
+"""Bytes of the first piece, and of the least that Arrow is tried on again."""
 
 LONG_TEXT = 2**26
 """Bytes from which columns are left in pieces: joining very long values takes much memory."""
@@ -126,8 +127,11 @@ class _Rows:
         view = np.frombuffer(self.text, np.uint8)
         self.plain = (view[self.starts] == ord("{")) & (view[self.ends - 1] == ord("}"))
         self.plain[list(self.errors)] = False
+        small = int(np.searchsorted(self.ends, self.starts[0] + SMALL_PIECE)) + 1
+        head = min(small, len(self.starts))  # it tells the types: parsed row by row, so not much
         count = max(1, len(self.text) // PIECE)
-        waiting = runs(0, len(self.starts), count)[::-1]
+        rest = runs(head, len(self.starts), count) if head < len(self.starts) else []
+        waiting = [(0, head), *rest][::-1]
         while waiting:
             first, last = waiting.pop()
             frame = self._parse_expected(first, last)
