@@ -61,6 +61,8 @@ def place(
         prose=_prose(pl.col("asked"))
     )
     found: dict[str, pl.Series] = {}
+    if {"task", "style"} & {*chosen}:
+        found |= task_kinds.kinds(frame["asked"]).to_dict()
     if {"typos", "language"} & {*chosen}:
         found["language"] = _languages(frame["prose"])
     for name in chosen:
@@ -70,8 +72,8 @@ def place(
             found[name] = _typos(frame["prose"], found["language"])
         elif name == "difficulty" and thirds and isinstance(rows, SnapshotRows):
             found[name] = _in_thirds(rows, thirds)
-        elif name in _EXPRESSIONS:
-            found[name] = frame.select(_EXPRESSIONS[name]()).to_series()
+        elif name in _MEASURES:
+            found[name] = _MEASURES[name](frame)
     return frame.select("row_id").with_columns(found[name].alias(name) for name in chosen)
 
 
@@ -92,50 +94,50 @@ def _words(text: pl.Expr) -> pl.Expr:
     return text.str.count_matches(r"\S+")
 
 
-def _in_ranges(number: pl.Expr, bounds: Iterable[int], names: Iterable[str]) -> pl.Expr:
-    cut = number.cut([*bounds], labels=[*names]).cast(pl.String)
-    return pl.when(number > 0).then(cut)
+def _in_ranges(number: pl.Series, bounds: Iterable[int], names: Iterable[str]) -> pl.Series:
+    cut = pl.col("number").cut([*bounds], labels=[*names]).cast(pl.String)
+    ranges = number.alias("number").to_frame().select(pl.when(pl.col("number") > 0).then(cut))
+    return ranges.to_series()
 
 
-def _length() -> pl.Expr:
-    return _in_ranges(_words(pl.coalesce("answer", "text")), LENGTH_BOUNDS, LENGTHS)
+def _length(frame: pl.DataFrame) -> pl.Series:
+    words = frame.select(_words(pl.coalesce("answer", "text"))).to_series()
+    return _in_ranges(words, LENGTH_BOUNDS, LENGTHS)
 
 
-def _request_length() -> pl.Expr:
-    return _in_ranges(_words(pl.col("asked")), LENGTH_BOUNDS, LENGTHS)
+def _request_length(frame: pl.DataFrame) -> pl.Series:
+    words = frame.select(_words(pl.col("asked"))).to_series()
+    return _in_ranges(words, LENGTH_BOUNDS, LENGTHS)
 
 
-def _turns() -> pl.Expr:
-    return _in_ranges(pl.col("turns"), TURN_BOUNDS, TURNS)
+def _turns(frame: pl.DataFrame) -> pl.Series:
+    return _in_ranges(frame["turns"], TURN_BOUNDS, TURNS)
 
 
-def _task() -> pl.Expr:
-    return task_kinds.task(task_kinds.request(pl.col("asked")))
-
-
-def _style() -> pl.Expr:
-    return task_kinds.style(task_kinds.request(pl.col("asked")))
-
-
-def _difficulty() -> pl.Expr:
+def _difficulty(frame: pl.DataFrame) -> pl.Series:
     """By the automated readability index (Smith & Senter 1967)."""
-    words, sentences = _words(pl.col("prose")), pl.col("prose").str.count_matches(_SENTENCE_END)
-    letters = pl.col("prose").str.len_chars() - words
-    grade = 4.71 * letters / words + 0.5 * words / sentences.clip(lower_bound=1) - 21.43
+    prose, words = pl.col("prose"), pl.col("words")
+    counted = frame.select(
+        words=_words(prose),
+        sentences=prose.str.count_matches(_SENTENCE_END),
+        characters=prose.str.len_chars(),
+    )
+    letters = pl.col("characters") - words
+    grade = 4.71 * letters / words + 0.5 * words / pl.col("sentences").clip(lower_bound=1) - 21.43
     easy, medium, hard = AXES["difficulty"].values
     told = (
-        pl.when(grade < _GRADES["easy"])
+        pl.when(pl.col("grade") < _GRADES["easy"])
         .then(pl.lit(easy))
-        .when(grade < _GRADES["medium"])
+        .when(pl.col("grade") < _GRADES["medium"])
         .then(pl.lit(medium))
         .otherwise(pl.lit(hard))
     )
-    return pl.when(words >= SHORTEST).then(told)
+    return (
+        counted.with_columns(grade=grade).select(pl.when(words >= SHORTEST).then(told)).to_series()
+    )
 
 
-_EXPRESSIONS: dict[str, Callable[[], pl.Expr]] = {
-    "task": _task,
-    "style": _style,
+_MEASURES: dict[str, Callable[[pl.DataFrame], pl.Series]] = {
     "length": _length,
     "request length": _request_length,
     "turns": _turns,

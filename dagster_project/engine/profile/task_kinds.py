@@ -49,6 +49,7 @@ _TASK_OF = {verb: task for task, verbs in reversed(_VERBS.items()) for verb in v
 
 _MAKES = ("write text", "brainstorm")
 """Tasks that are to write code, where code is spoken of."""
+_MADE_LATER = tuple(verb for verb, task in _TASK_OF.items() if task in _MAKES)
 
 _POLITE = (
     r"^\W*(?:(?:hi|hello|hey)\b[\s,!.]*)?(?:(?:please|kindly|now|also|then)[\s,]+"
@@ -89,31 +90,45 @@ _CLOSED = (
 _OPEN = r"^(?:what|why|how|in what|to what|what's|how's)\b"
 
 
-def request(asked: pl.Expr) -> pl.Expr:
-    """The start of a request in lower case, without white space around it."""
-    return asked.str.head(READ).str.strip_chars().str.to_lowercase()
-
-
-def task(asked: pl.Expr) -> pl.Expr:
-    """What is asked for, one of `TASKS`; null for nothing.
+def kinds(asked: pl.Series) -> pl.DataFrame:
+    """What each request asks for and how it is put: `task`, one of `TASKS`, and `style`, one of
+    `STYLES`; null for an empty request.
 
     Args:
-        asked: from `request`.
+        asked: requests.
     """
-    said = asked.str.replace(_POLITE, "")
-    verb = said.str.extract(r"^(\p{L}+)").replace_strict(_TASK_OF, default=None)
-    later = asked.str.extract(_LATER).replace_strict(_TASK_OF, default=None)
-    code = asked.str.contains(_CODE)
-    later = pl.when(later.is_in(_MAKES) & code).then(pl.lit("write code")).otherwise(later)
-    numbers = asked.str.count_matches(_NUMBER) >= 2
+    request, said = pl.col("request"), pl.col("said")
+    start = pl.col("asked").str.head(READ).str.strip_chars().str.to_lowercase()
+    frame = asked.alias("asked").to_frame().select(request=pl.when(start != "").then(start))
+    frame = frame.with_columns(  # once each, however often they are asked for below
+        said=request.str.replace(_POLITE, ""),
+        later=request.str.extract(_LATER),
+        code=request.str.contains(_CODE),
+        asks=request.str.ends_with("?"),
+    ).with_columns(
+        verb=said.str.extract(r"^(\p{L}+)").replace_strict(_TASK_OF, default=None),
+        closed=said.str.contains(_CLOSED),
+        open=said.str.contains(_OPEN),
+    )
+    told = frame.select(task=_task(), style=_style())
+    there = request.is_not_null()
     return (
-        pl.when(asked.is_null() | (asked == ""))
-        .then(None)
-        .when(asked.str.contains(_ROLE))
+        frame.select("request")
+        .hstack(told)
+        .select(pl.when(there).then(name).alias(name) for name in told.columns)
+    )
+
+
+def _task() -> pl.Expr:
+    request, said, verb, code = map(pl.col, ("request", "said", "verb", "code"))
+    later = pl.col("later").replace_strict(_TASK_OF, default=None)
+    numbers = request.str.count_matches(_NUMBER) >= 2
+    return (
+        pl.when(request.str.contains(_ROLE))
         .then(pl.lit("role play"))
-        .when(numbers & asked.str.contains(_AMOUNT) & ~code)
+        .when(numbers & request.str.contains(_AMOUNT) & ~code)
         .then(pl.lit("maths"))
-        .when(code & asked.str.contains(_BUG))
+        .when(code & request.str.contains(_BUG))
         .then(pl.lit("fix"))
         .when(verb.is_in(_MAKES) & code)
         .then(pl.lit("write code"))
@@ -121,34 +136,29 @@ def task(asked: pl.Expr) -> pl.Expr:
         .then(pl.lit("summarise"))
         .when(verb.is_not_null())
         .then(verb)
-        .when(said.str.contains(_CLOSED))
+        .when("closed")
         .then(pl.lit("closed question"))
-        .when(said.str.contains(_OPEN))
+        .when("open")
         .then(pl.lit("open question"))
-        .when(asked.str.contains(_CHAT))
+        .when(request.str.contains(_CHAT))
         .then(pl.lit("chat"))
-        .when(asked.str.ends_with("?"))
+        .when("asks")
         .then(pl.lit("open question"))
+        .when(code & pl.col("later").is_in(_MADE_LATER))
+        .then(pl.lit("write code"))
         .otherwise(pl.coalesce(later, pl.lit("other")))
     )
 
 
-def style(asked: pl.Expr) -> pl.Expr:
-    """How it is put, one of `STYLES`; null for nothing.
-
-    Args:
-        asked: from `request`.
-    """
-    said = asked.str.replace(_POLITE, "")
-    verb = said.str.extract(r"^(\p{L}+)").replace_strict(_TASK_OF, default=None)
-    asks = asked.str.ends_with("?") | asked.str.contains(f"{_OPEN}|{_CLOSED}")
-    few = (asked.str.count_matches(r"\S+") <= 4) & ~asked.str.contains(r"[.!,;:]")
+def _style() -> pl.Expr:
+    request = pl.col("request")
+    asks = pl.col("asks") | request.str.contains(f"{_OPEN}|{_CLOSED}")
+    asked_for = pl.col("verb").is_not_null() | pl.col("later").is_not_null()
+    few = request.str.contains(r"^\S+(?:\s+\S+){0,3}$") & ~request.str.contains(r"[.!,;:]")
     return (
-        pl.when(asked.is_null() | (asked == ""))
-        .then(None)
-        .when(asks)
+        pl.when(asks)
         .then(pl.lit("question"))
-        .when(verb.is_not_null() | asked.str.contains(rf"\bplease\b|{_LATER}"))
+        .when(asked_for | request.str.contains(r"\bplease\b"))
         .then(pl.lit("request"))
         .when(few)
         .then(pl.lit("keywords"))
