@@ -1,8 +1,9 @@
 """What was chosen from real public sets, against all of them, random rows and the longest, at equal
 tokens and equal rows, in arenas.
 
-`python -m benchmarks.chosen_rows FOLDER [--seeds 3] [--language-model-only]`, with a folder that holds
-`gsm8k/train.jsonl`, `gsm8k/test.jsonl` and `gpteacher/*.json`. Two questions:
+`python -m benchmarks.chosen_rows FOLDER [--seeds 3] [--language-model-only | --lora]`, with a folder that
+holds `gsm8k/train.jsonl`, `gsm8k/test.jsonl` and `gpteacher/*.json`. `--lora` finetunes a real model, for
+the first of two questions, on rows of 30,000 tokens and on all. The questions:
 
 - **task**: of grade-school maths, code, tool use and role plays mixed, which rows make the fixed models
   better at maths? Chosen: no near-duplicates, like 300 examples of the task (`select_like`), then those
@@ -17,6 +18,7 @@ from __future__ import annotations
 import argparse
 import json
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.measuring import machine
@@ -37,10 +39,16 @@ inputs:
         chosen: {{version: {chosen}}}
       pool: {{version: {pool}}}
       evaluation: {{version: exam/v1}}
-      budgets: [{{tokens: 30000}}, {{tokens: 100000}}, {{rows: 500}}]
+      budgets: [{budgets}]
       seeds: {seeds}
-      models: [{models}]
+      models: {models}
 """
+BUDGETS = "{tokens: 30000}, {tokens: 100000}, {rows: 500}"
+MODELS = "[language_model, embedding_map]"
+QUICKER = "[language_model]"
+LORA = "{lora: {steps: 16, held_out: 64, threads: 2}}"
+LORA_BUDGETS = "{tokens: 30000}"
+QUESTIONS = ("task", "same")
 RECIPES = {
     "exam/v1": "inputs: {rows: {files: exam.jsonl}}\n",
     "task/pool": "inputs: {rows: {files: mixed.jsonl}}\n",
@@ -79,7 +87,7 @@ def _write(path: Path, rows: list[tuple[str, str]]) -> None:
     path.write_text("\n".join(told) + "\n")
 
 
-def prepare(data: Path, folder: Path, seeds: int, models: str) -> None:
+def prepare(data: Path, folder: Path, seeds: int, models: str, budgets: str) -> None:
     """Write rows and recipes to a folder."""
     maths = _rows(data / "gsm8k/train.jsonl", "question", "answer")
     exam = _rows(data / "gsm8k/test.jsonl", "question", "answer")[:HELD_OUT]
@@ -94,9 +102,13 @@ def prepare(data: Path, folder: Path, seeds: int, models: str) -> None:
     _write(folder / "mixed.jsonl", maths[EXAMPLES:] + others)
     recipes = RECIPES | {
         f"arena/{question}": CONTEST.format(
-            chosen=f"{question}/chosen", pool=f"{question}/pool", seeds=seeds, models=models
+            chosen=f"{question}/chosen",
+            pool=f"{question}/pool",
+            seeds=seeds,
+            models=models,
+            budgets=budgets,
         )
-        for question in ("task", "same")
+        for question in QUESTIONS
     }
     for name, body in recipes.items():
         path = folder / "assets" / f"{name}.yaml"
@@ -104,7 +116,13 @@ def prepare(data: Path, folder: Path, seeds: int, models: str) -> None:
         path.write_text(HEAD + body)
 
 
-def run(data: Path, seeds: int, models: str) -> None:
+def run(
+    data: Path,
+    seeds: int,
+    models: str = MODELS,
+    budgets: str = BUDGETS,
+    questions: Sequence[str] = QUESTIONS,
+) -> None:
     """Hold the contests, and print who stands where."""
     from dagster_project.arena.contest import RESULTS
     from dagster_project.arena.standing import standing
@@ -117,13 +135,14 @@ def run(data: Path, seeds: int, models: str) -> None:
 
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
-        prepare(data, folder, seeds, models)
+        prepare(data, folder, seeds, models, budgets)
         workspace = Workspace(folder)
         store = Store(workspace.store)
         versions = load_recipes(workspace).versions
-        for name in (*RECIPES, "arena/task", "arena/same"):
+        asked = [name for name in RECIPES if name.split("/")[0] in ("exam", *questions)]
+        for name in (*asked, *(f"arena/{question}" for question in questions)):
             materialize(plan(versions[VersionName.parse(name)]), [], workspace, store)
-        for question in ("task", "same"):
+        for question in questions:
             with connect(store) as connection:
                 results = connection.sql(f"SELECT {', '.join(RESULTS)} FROM arena.{question}").pl()
             print(f"\n### {question}\n")
@@ -147,8 +166,12 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("data", type=Path)
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--language-model-only", action="store_true")
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument("--language-model-only", action="store_true")
+    which.add_argument("--lora", action="store_true")
     given = parser.parse_args()
     print(machine())
-    only = given.language_model_only
-    run(given.data, given.seeds, "language_model" if only else "language_model, embedding_map")
+    if given.lora:
+        run(given.data, given.seeds, LORA, LORA_BUDGETS, QUESTIONS[:1])
+    else:
+        run(given.data, given.seeds, QUICKER if given.language_model_only else MODELS)
