@@ -71,6 +71,7 @@ def export(
                 "content_id": sampled.content_id,
                 "tasks": len(sampled.tasks),
                 "guideline": sampled.tasks[0].guideline if sampled.tasks else None,
+                "dollars_at_most": sampled.dollars_at_most,
             }
         )
         return
@@ -78,6 +79,8 @@ def export(
         f"[green]✓[/] {len(sampled.tasks):,} of {sampled.rows:,} rows of {sampled.snapshot} as tasks "
         f"for {to} in {folder}"
     )
+    if sampled.dollars_at_most is not None:
+        console.print(f"their labels cost ${sampled.dollars_at_most:,.2f} at most")
 
 
 @app.command("import")
@@ -128,11 +131,15 @@ def review(
     from dagster_project.release.annotation.review import Review, guideline_of
     from dagster_project.release.annotation.review_server import ReviewServer, serve
     from dagster_project.release.annotation.task import read_tasks
+    from dagster_project.warehouse.store import Store
 
     found = read_tasks(tasks)
-    guideline = guideline_of(tasks, _root(), found[0].guideline)
+    workspace = _workspace()
+    guideline = guideline_of(tasks, workspace.root if workspace else None, found[0].guideline)
     beside = (tasks if tasks.is_dir() else tasks.parent) / "labels.jsonl"
-    server = ReviewServer(Review(found, guideline, into or beside, annotator, seed=seed), port)
+    store = Store(workspace.store) if workspace else None
+    reviewed = Review(found, guideline, into or beside, annotator, seed=seed, store=store)
+    server = ReviewServer(reviewed, port)
 
     def ready(address: str) -> None:
         console.print(f"Labels go to {into or beside}. Stop with Ctrl+C. Open")
@@ -220,9 +227,9 @@ def adjudicate(
         )
 
 
-def _root() -> Path | None:
-    """The workspace's folder; None outside of one, where tasks can be labelled as well."""
+def _workspace() -> Workspace | None:
+    """The workspace; None outside of one, where tasks can be labelled as well."""
     try:
-        return Workspace.find().root
+        return Workspace.find()
     except SeedbedError:
         return None

@@ -86,7 +86,7 @@ def spent(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """What a version has spent on calls of models, over all of its runs, and on what."""
+    """What a version has spent on models and annotators, over all of its runs, and on what."""
     import asyncio
 
     from dagster_project.llm.books import books_of, ledger
@@ -136,7 +136,9 @@ def spent(
         else f"{told[unit]:,.6g} {unit}, no cap"
         for unit in ("dollars", "tokens")
     ]
-    console.print(f"{name} has spent {'; '.join(caps)}, in {books.calls:,} calls")
+    labels = sum(post["calls"] for post in told["by_model"] if post["purpose"] == "annotation")
+    paid = f"{books.calls - labels:,} calls" + (f" and {labels:,} labels" if labels else "")
+    console.print(f"{name} has spent {'; '.join(caps)}, in {paid}")
     if books.reservations:
         console.print(
             f"{books.reservations:,} calls are under way, or were when their process died; they count "

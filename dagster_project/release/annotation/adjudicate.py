@@ -227,6 +227,8 @@ def _record(
         "annotators": sorted(label.annotator for label in labels),
         "method": "decided" if each.decider else method,
     }
+    if paid := [label.cost for label in labels if label.cost is not None]:
+        record["cost"] = round(sum(paid), 6)
     if row := rows.get(each.task_id):
         values = dict(row.values)
         if asks.pair and answer != TIE:

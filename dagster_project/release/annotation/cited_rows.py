@@ -76,7 +76,7 @@ def _of_one_content(
     address = f"{version}@{snapshots[0].snapshot_id}"
     for each in rows:
         if each not in found:
-            there = each.row_id < snapshots[0].rows
+            there = each.row_id < snapshots[0].numbers
             found[each] = SeedbedError(
                 f"row {each.row_id} of {address} is not what annotators were shown"
                 if there

@@ -22,6 +22,7 @@ from dagster_project.release.annotation.labels import (
     refuse,
     why,
 )
+from dagster_project.release.annotation.paid import enter_labels
 from dagster_project.release.annotation.task import Cited, cited
 from dagster_project.warehouse.store import Store
 from dagster_project.workspace import Workspace
@@ -58,6 +59,7 @@ def collect(
             problems.append(f"{each.where}: {error}")
     refuse(problems)
     merged = merge(into, placed, replace=replace)
+    enter_labels(Store(workspace.store), (each.label for each in placed))
     return dataclasses.replace(merged, empty=len(submitted) - len(answered))
 
 
@@ -134,7 +136,7 @@ def _label(
         "left": each.left,
         "created_at": each.created_at,
         "seconds": each.seconds,
-        "cost": each.cost,
+        "cost": asks.cost(each.seconds) if each.cost is None else each.cost,
         "note": each.note,
     }
     try:

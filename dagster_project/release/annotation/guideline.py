@@ -33,6 +33,27 @@ class GuidelineUnknown(SeedbedError):
     """A guideline that is cited, but of which there is no file."""
 
 
+class Price(BaseModel):
+    """What is paid for a label, US dollars: `label` each, or by the `hour` that it took."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    label: float | None = Field(default=None, gt=0, allow_inf_nan=False)
+    hour: float | None = Field(default=None, gt=0, allow_inf_nan=False)
+
+    @model_validator(mode="after")
+    def _is_one(self) -> Self:
+        if (self.label is None) == (self.hour is None):
+            raise ValueError("a price is of a `label` or of an `hour`: give one of them")
+        return self
+
+    def of(self, seconds: float | None) -> float | None:
+        """What a label costs that took so long; None where that is not known."""
+        if self.label is not None:
+            return self.label
+        return round(self.hour * seconds / 3600, 6) if self.hour and seconds is not None else None
+
+
 class Question(BaseModel):
     """The front matter of a guideline.
 
@@ -45,6 +66,7 @@ class Question(BaseModel):
         ties: of `pairwise`: whether neither may be better.
         labels: of a choice.
         ordered: of a choice: whether labels are written from the least to the most.
+        price: what is paid for a label, where somebody is paid.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -57,6 +79,7 @@ class Question(BaseModel):
     ties: bool = True
     labels: tuple[str, ...] = ()
     ordered: bool = False
+    price: Price | None = None
 
     @model_validator(mode="after")
     def _fits_its_kind(self) -> Self:
@@ -103,6 +126,10 @@ class Question(BaseModel):
         return {"rating": "score", "pairwise": "preferred", "choice": "label", "text": "text"}[
             self.kind
         ]
+
+    def cost(self, seconds: float | None) -> float | None:
+        """What a label costs that took so long, US dollars; None where nothing is paid, or not known."""
+        return self.price.of(seconds) if self.price else None
 
     def problem_with(self, answer: Any) -> str | None:
         """Why something is no answer, if it is none."""

@@ -8,6 +8,7 @@ from typing import Literal
 
 from dagster_project.release.annotation import argilla, label_studio
 from dagster_project.release.annotation.guideline import GUIDELINE, Guidelines
+from dagster_project.release.annotation.paid import require_room
 from dagster_project.release.annotation.sample import Choosing, Sampled, sample_tasks
 from dagster_project.release.annotation.task import TASKS, TasksRefused, tasks_jsonl
 from dagster_project.release.files.folder import put_at
@@ -46,7 +47,8 @@ def hand_out(
         annotators_each: how many people are to label each row.
 
     Raises:
-        TasksRefused: when the folder is there, or the column to choose by will not do.
+        TasksRefused: when the folder is there, the column to choose by will not do, or the labels may
+            cost more than the version's budget has left.
         GuidelineUnknown, DeclarationError: when the guideline will not do.
         RowsRefused, NotPublished: when there are no rows to show.
     """
@@ -55,6 +57,9 @@ def hand_out(
     guidelines = Guidelines(workspace.root)
     guideline = guidelines.current(guideline_name)
     sampled = sample_tasks(Store(workspace.store), address, guideline, choosing, annotators_each)
+    if sampled.dollars_at_most is not None:
+        labels = len(sampled.tasks) * annotators_each
+        require_room(workspace, str(address.version), labels, sampled.dollars_at_most)
     files = {
         "seedbed": lambda: {TASKS: tasks_jsonl(sampled.tasks)},
         "label-studio": lambda: label_studio.files(guideline, sampled.tasks, choosing.seed),
@@ -72,6 +77,7 @@ def hand_out(
         "nearest": choosing.nearest,
         "seed": choosing.seed,
         "annotators_each": annotators_each,
+        "dollars_at_most": sampled.dollars_at_most,
     }
     files |= {
         GUIDELINE: guideline.content,

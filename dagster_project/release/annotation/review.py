@@ -28,7 +28,9 @@ from dagster_project.release.annotation.labels import (
     why,
     withdraw,
 )
+from dagster_project.release.annotation.paid import enter_labels
 from dagster_project.release.annotation.task import Task, left_of
+from dagster_project.warehouse.store import Store
 
 
 class ReviewRefused(SeedbedError):
@@ -48,6 +50,7 @@ class Review:
         annotator: who labels.
         seed: of which side the two of a pair are shown on.
         now: tells the time.
+        store: whose ledger is told what labels cost; None for: when they are imported.
     """
 
     def __init__(
@@ -59,6 +62,7 @@ class Review:
         *,
         seed: int = 0,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        store: Store | None = None,
     ) -> None:
         if others := {task.guideline for task in tasks} - {guideline.citation}:
             raise ReviewRefused(
@@ -72,6 +76,7 @@ class Review:
         self.annotator = annotator
         self.seed = seed
         self.now = now
+        self.store = store
         self.last: list[str] = []
         self.first: str | None = None
 
@@ -110,6 +115,7 @@ class Review:
             answer = of_sides(answer, left) if answer in ("left", "right", TIE) else None
         if problem := asks.problem_with(answer):
             raise ReviewRefused(problem)
+        seconds = round(seconds, 1) if isinstance(seconds, int | float) else None
         fields = {
             "version": task.version,
             "content_id": task.content_id,
@@ -120,7 +126,8 @@ class Review:
             "guideline": task.guideline,
             "left": left,
             "created_at": self.now().replace(microsecond=0),
-            "seconds": round(seconds, 1) if isinstance(seconds, int | float) else None,
+            "seconds": seconds,
+            "cost": asks.cost(seconds),
             "note": note or None,
         }
         try:
@@ -128,6 +135,8 @@ class Review:
         except ValidationError as error:
             raise ReviewRefused(why(error)) from error
         merge(self.path, [placed])
+        if self.store is not None:
+            enter_labels(self.store, [placed.label])
         self.first = None
 
     def skip(self, task_id: str) -> None:

@@ -43,12 +43,14 @@ class Choosing:
 
 @dataclass(frozen=True)
 class Sampled:
-    """Tasks, and the snapshot they are of."""
+    """Tasks, and the snapshot they are of; and what their labels cost at most, US dollars, where the
+    guideline tells the price of a label."""
 
     snapshot: SnapshotAddress
     content_id: str
     rows: int
     tasks: list[Task]
+    dollars_at_most: float | None = None
 
 
 def sample_tasks(
@@ -88,7 +90,15 @@ def sample_tasks(
             )
             for row_id in chosen
         ]
-        return Sampled(rows.address, content_id, rows.manifest.rows, tasks)
+        price = guideline.asks.price
+        paid = price.label * len(tasks) * annotators_each if price and price.label else None
+        return Sampled(
+            rows.address,
+            content_id,
+            rows.manifest.rows,
+            tasks,
+            None if paid is None else round(paid, 6),
+        )
 
 
 def shown_fields(columns: Sequence[str], values: Sequence[Any]) -> dict[str, str]:
@@ -102,7 +112,8 @@ def _chosen(rows: SnapshotRows, choosing: Choosing, content_id: str) -> list[int
     if choosing.by is None:
         if choosing.lowest or choosing.nearest is not None:
             raise TasksRefused("--lowest and --nearest say how to choose by a column: give --by")
-        ids = pl.Series("row_id", range(rows.manifest.rows), pl.Int64)
+        found = rows.connection.sql("SELECT row_id FROM snapshot.rows ORDER BY row_id").pl()
+        ids = found["row_id"].cast(pl.Int64)
         drawn = numbers(start(f"annotate {content_id}", choosing.seed), ids)
         order = pl.DataFrame({"row_id": ids, "drawn": drawn}).sort("drawn")
         return order["row_id"].head(choosing.rows).to_list()
