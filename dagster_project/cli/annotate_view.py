@@ -6,6 +6,7 @@ from rich.markup import escape
 
 from dagster_project.cli.console import console, print_table
 from dagster_project.release.annotation.agreement_report import AgreementReport, Measured
+from dagster_project.release.annotation.guideline import said
 
 FEW = 10
 """Confused answers that are shown."""
@@ -49,7 +50,14 @@ def show_agreement(found: AgreementReport) -> None:
     )
     print_table(
         [
-            {"answers": f"{each.one} and {each.other}", "times": each.times}
+            {"label": each.label, "share": each.share, **_measured(each.alpha)}
+            for each in found.choices
+        ],
+        "Krippendorff's alpha of each label",
+    )
+    print_table(
+        [
+            {"answers": f"{said(each.one)} and {said(each.other)}", "times": each.times}
             for each in found.confused[:FEW]
         ],
         "Given to the same row",
@@ -59,7 +67,9 @@ def show_agreement(found: AgreementReport) -> None:
             {
                 "row": each.task_id.partition("#")[0],
                 "disagreement": each.disagreement,
-                "answers": ", ".join(f"{name}: {answer}" for name, answer in each.answers.items()),
+                "answers": ", ".join(
+                    f"{name}: {said(answer)}" for name, answer in each.answers.items()
+                ),
             }
             for each in found.disputed
         ],

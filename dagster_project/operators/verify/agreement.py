@@ -8,7 +8,8 @@ be better than, or with values whose squares are beyond what a float holds.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
+from itertools import combinations
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
@@ -96,7 +97,34 @@ def fleiss_kappa(ratings: NDArray[np.float64]) -> float | None:
     )
 
 
-def krippendorff_alpha(ratings: NDArray[np.float64], level: Level = "nominal") -> float | None:
+def masi_distances(sets: Sequence[Collection[Any]]) -> NDArray[np.float64]:
+    """How far each two sets are apart, from 0 to 1: one less their Jaccard similarity times 1 where they
+    are equal, 2/3 where one holds the other, 1/3 where they overlap, and 0 where they do not (MASI,
+    Passonneau 2006, "Measuring Agreement on Set-valued Items"). Two empty sets are equal; an empty one
+    and another share nothing.
+
+    Args:
+        sets: of labels.
+
+    Returns:
+        a square table, to compare ratings that are places among `sets`.
+    """
+    count = len(sets)
+    distances = np.zeros((count, count))
+    each = [frozenset(one) for one in sets]
+    for one, other in combinations(range(count), 2):
+        common, either = len(each[one] & each[other]), len(each[one] | each[other])
+        smaller = min(len(each[one]), len(each[other]))
+        weight = 1.0 if common == either else 2 / 3 if common == smaller else 1 / 3
+        distances[one, other] = distances[other, one] = 1 - weight * common / either
+    return distances
+
+
+def krippendorff_alpha(
+    ratings: NDArray[np.float64],
+    level: Level = "nominal",
+    distances: NDArray[np.float64] | None = None,
+) -> float | None:
     """Krippendorff's alpha, for any raters, any level of measurement and missing ratings.
 
     One less the disagreement that is observed by that which chance would bring, from the coincidences
@@ -107,6 +135,8 @@ def krippendorff_alpha(ratings: NDArray[np.float64], level: Level = "nominal") -
         ratings: units by raters.
         level: `nominal`, `ordinal` (by rank among all ratings), `interval`, or `ratio` (for values
             from 0).
+        distances: in place of a level: how far apart values are that are places in this table, such as
+            `masi_distances`.
 
     Raises:
         RatingsRefused: when there are more than 2,000 different values, or negative ones at the level
@@ -125,7 +155,11 @@ def krippendorff_alpha(ratings: NDArray[np.float64], level: Level = "nominal") -
     if not len(each):
         return None
     with np.errstate(over="ignore", invalid="ignore"):
-        distance = _distance(values, margins, level)
+        if distances is None:
+            distance = _distance(values, margins, level)
+        else:
+            places = values.astype(np.int64)
+            distance = distances[np.ix_(places, places)]
         expected = float(margins @ distance @ margins)
         observed = float((((counts @ distance) * counts).sum(axis=1) / (each - 1)).sum())
         alpha = 1 - (float(margins.sum()) - 1) * observed / expected if expected else np.nan

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -15,12 +15,15 @@ from dagster_project.errors import SeedbedError
 from dagster_project.release.annotation.agreement_report import Table
 from dagster_project.release.annotation.cited_rows import FoundRow, found_rows
 from dagster_project.release.annotation.dawid_skene import dawid_skene
-from dagster_project.release.annotation.guideline import TIE, Guideline, Guidelines
+from dagster_project.release.annotation.guideline import TIE, Answer, Guideline, Guidelines
 from dagster_project.release.annotation.labels import Label, LabelsRefused, read_labels
 from dagster_project.release.annotation.sample import shown_fields
 from dagster_project.release.annotation.task import cited, task_of, tasks_jsonl
 from dagster_project.warehouse.store import Store, write_atomically
 from dagster_project.workspace import Workspace
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 Method = Literal["majority", "weighted", "review"]
 NEARLY = 1e-9
@@ -33,13 +36,14 @@ class Settled:
 
     Attributes:
         task_id: the row's.
-        place: of the answer, among those of the guideline; None if it is left open.
-        support: from 0 to 1: share of the labels, or probability.
+        answer: None if it is left open.
+        support: from 0 to 1: share of the labels, or probability; of several labels that of the one that
+            is least sure to be in or out.
         decider: who decided alone, if somebody did.
     """
 
     task_id: str
-    place: int | None
+    answer: Answer | None
     support: float
     decider: str | None = None
 
@@ -74,7 +78,8 @@ def settle(
         labels: of the guideline.
         guideline: theirs.
         method: `majority`, the answer given most often; `weighted`, the most probable by Dawid and
-            Skene, who weigh annotators by how they err; `review`, only what all agree on.
+            Skene, who weigh annotators by how they err; `review`, only what all agree on. Of several
+            labels it is asked of each whether it belongs.
         decider: a person whose label decides, whatever others said.
         least: support below which a row is left open.
 
@@ -82,24 +87,62 @@ def settle(
         AgreementRefused: when a label is no answer.
     """
     table = Table(labels, guideline)
-    given = ~np.isnan(table.ratings)
-    counts = np.zeros((*table.ratings.shape, len(table.answers)))
-    rows, columns = np.nonzero(given)
-    counts[rows, columns, table.ratings[given].astype(int)] = 1
-    votes = counts.sum(axis=1) / counts.sum(axis=(1, 2))[:, None]
-    support = dawid_skene(counts).answers if method == "weighted" else votes
     decides = table.annotators.index(decider) if decider in table.annotators else None
+    found = _of_each(table, method) if guideline.asks.several else _of_all(table, method)
     settled = []
-    for row, task_id in enumerate(table.tasks):
-        if decides is not None and given[row, decides]:
-            settled.append(Settled(task_id, int(table.ratings[row, decides]), 1.0, decider))
+    for row, (task_id, each) in enumerate(zip(table.tasks, found, strict=True)):
+        if decides is not None and not np.isnan(place := table.ratings[row, decides]):
+            settled.append(Settled(task_id, table.answers[int(place)], 1.0, decider))
             continue
-        place, most = int(support[row].argmax()), float(support[row].max())
+        open_ = each.open_ or each.support < least - NEARLY
+        settled.append(Settled(task_id, None if open_ else each.answer, each.support))
+    return settled
+
+
+class _Found(NamedTuple):
+    answer: Answer
+    support: float
+    open_: bool
+
+
+def _of_all(table: Table, method: Method) -> list[_Found]:
+    """The best answer of each row."""
+    votes, support = _supports(table.ratings, len(table.answers), method)
+    found = []
+    for row in range(len(table.tasks)):
+        most = float(support[row].max())
         tied = (support[row] >= most - NEARLY).sum() > 1
         disputed = method == "review" and votes[row].max() < 1
-        open_ = tied or disputed or most < least - NEARLY
-        settled.append(Settled(task_id, None if open_ else place, most))
-    return settled
+        found.append(
+            _Found(table.answers[int(support[row].argmax())], most, bool(tied or disputed))
+        )
+    return found
+
+
+def _of_each(table: Table, method: Method) -> list[_Found]:
+    """The labels that belong to each row."""
+    inside = {choice: _supports(found, 2, method) for choice, found in table.choices()}
+    found = []
+    for row in range(len(table.tasks)):
+        shares = {choice: float(support[row, 1]) for choice, (_, support) in inside.items()}
+        least = min(max(share, 1 - share) for share in shares.values())
+        disputed = method == "review" and any(votes[row].max() < 1 for votes, _ in inside.values())
+        tied = least <= 0.5 + NEARLY
+        chosen = tuple(choice for choice, share in shares.items() if share > 0.5)
+        found.append(_Found(chosen, least, tied or disputed))
+    return found
+
+
+def _supports(
+    ratings: NDArray[np.float64], answers: int, method: Method
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Of each row, the share of its labels that give each answer, and the support of each."""
+    given = ~np.isnan(ratings)
+    counts = np.zeros((*ratings.shape, answers))
+    rows, columns = np.nonzero(given)
+    counts[rows, columns, ratings[given].astype(int)] = 1
+    votes = counts.sum(axis=1) / counts.sum(axis=(1, 2))[:, None]
+    return votes, dawid_skene(counts).answers if method == "weighted" else votes
 
 
 def adjudicate(
@@ -139,14 +182,14 @@ def adjudicate(
     for label in labels:
         of_task.setdefault(label.task_id, []).append(label)
     rows: dict[str, FoundRow] = {}
-    open_ = [each for each in settled if each.place is None]
+    open_ = [each for each in settled if each.answer is None]
     if with_rows or open_:
         wanted = of_task if with_rows else [each.task_id for each in open_]
         rows = _rows(workspace, guidelines, list(wanted))
     lines = [
         _record(each, of_task[each.task_id], asks, method, rows if with_rows else {})
         for each in settled
-        if each.place is not None
+        if each.answer is not None
     ]
     left_path = path.with_name(f"{path.stem}.left.jsonl")
     if open_:
@@ -213,8 +256,7 @@ def _record(
 ) -> str:
     """A line of the adjudicated file."""
     asks, first = guideline.asks, labels[0]
-    assert each.place is not None
-    answer = asks.answers[each.place]
+    answer = each.answer
     record: dict[str, Any] = {
         "version": first.version,
         "content_id": first.content_id,

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import combinations
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, cast
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict
@@ -17,6 +17,7 @@ from dagster_project.operators.verify.agreement import (
     cohen_kappa,
     fleiss_kappa,
     krippendorff_alpha,
+    masi_distances,
 )
 from dagster_project.release.annotation.guideline import TIE, Answer, Guideline
 from dagster_project.release.annotation.labels import Label
@@ -80,9 +81,18 @@ class Confused(_Part):
     times: int
 
 
+class Chosen(_Part):
+    """One of several labels: the share of all answers that it is in, and Krippendorff's alpha of whether
+    it is."""
+
+    label: str
+    share: float
+    alpha: Measured
+
+
 class Disputed(_Part):
     """A row on which annotators disagree, from 0 to 1: the share of pairs of annotators that differ, or
-    for ordered answers by how much of the scale they do."""
+    by how much they do: of the scale for ordered answers, by MASI for several labels."""
 
     task_id: str
     answers: dict[str, Answer]
@@ -94,20 +104,22 @@ class AgreementReport(_Part):
 
     Attributes:
         guideline: citation.
-        level: at which answers are compared: ordinal for ratings and ordered choices, else nominal.
+        level: at which answers are compared: ordinal for ratings and ordered choices, masi for several
+            labels, else nominal.
         labels, rows: how many.
         rated_twice: rows that two annotators or more labelled.
         alpha: Krippendorff's, of all labels.
         fleiss: kappa of rows with as many labels as most, where these are two or more.
         pairs: of annotators who share rows.
         annotators: each of them.
+        choices: of several labels, each of them.
         confused: answers that are given to the same row, most often first.
         disputed: rows, the most disputed first.
         seconds, cost: in all, where labels tell.
     """
 
     guideline: str
-    level: Level
+    level: Level | Literal["masi"]
     labels: int
     rows: int
     rated_twice: int
@@ -115,6 +127,7 @@ class AgreementReport(_Part):
     fleiss: Measured
     pairs: tuple[Pair, ...]
     annotators: tuple[Annotator, ...]
+    choices: tuple[Chosen, ...]
     confused: tuple[Confused, ...]
     disputed: tuple[Disputed, ...]
     seconds: float
@@ -170,14 +183,22 @@ def agreement(
     twice = ratings[each > 1]
     return AgreementReport(
         guideline=guideline.citation,
-        level=level,
+        level="masi" if asks.several else level,
         labels=len(labels),
         rows=len(ratings),
         rated_twice=len(twice),
-        alpha=measured(lambda of: krippendorff_alpha(of, level), twice),
+        alpha=measured(lambda of: krippendorff_alpha(of, level, table.distances), twice),
         fleiss=measured(fleiss_kappa, like_most),
         pairs=tuple(pairs),
         annotators=tuple(_annotator(name, labels, table) for name in table.annotators),
+        choices=tuple(
+            Chosen(
+                label=str(choice),
+                share=float(np.nanmean(found)),
+                alpha=measured(krippendorff_alpha, found[each > 1]),
+            )
+            for choice, found in table.choices()
+        ),
         confused=_confused(table),
         disputed=_disputed(table, level)[:worst],
         seconds=sum(label.seconds or 0.0 for label in labels),
@@ -186,9 +207,12 @@ def agreement(
 
 
 class Table:
-    """Labels as ratings: rows by annotators, an answer by its place among those of the guideline.
+    """Labels as ratings: rows by annotators, an answer by its place among those of the guideline, or of
+    several labels among the answers that were given.
 
     Attributes:
+        answers: by place.
+        distances: of several labels, how far answers are from each other; see `masi_distances`.
         tasks: the task of each row, in the order of their first labels.
         annotators: sorted.
         ratings: NaN where there is no label.
@@ -196,7 +220,12 @@ class Table:
     """
 
     def __init__(self, labels: Sequence[Label], guideline: Guideline) -> None:
-        self.answers = guideline.asks.answers
+        self.answers: tuple[Answer, ...] = guideline.asks.answers
+        self.labels, self.distances = guideline.asks.labels, None
+        if guideline.asks.several:
+            given = {label.choices for label in labels if label.choices is not None}
+            self.answers = tuple(sorted(given))
+            self.distances = masi_distances(sorted(given))
         self.kind = guideline.asks.kind
         self.tasks = list(dict.fromkeys(label.task_id for label in labels))
         self.annotators = sorted({label.annotator for label in labels})
@@ -210,6 +239,17 @@ class Table:
                 raise AgreementRefused(f"{label.annotator}, {label.task_id}: {problem}")
             self.ratings[row[label.task_id], column[label.annotator]] = place[label.answer]
         self.each = (~np.isnan(self.ratings)).sum(axis=1)
+
+    def choices(self) -> Iterator[tuple[str, NDArray[np.float64]]]:
+        """Of several labels, each one with ratings: 1 where it was chosen, 0 where it was not."""
+        if self.distances is None:
+            return
+        for choice in self.labels:
+            inside = np.array([choice in cast("tuple[str, ...]", each) for each in self.answers])
+            found = self.ratings.copy()
+            there = ~np.isnan(found)
+            found[there] = inside[found[there].astype(int)]
+            yield choice, found
 
 
 def _annotator(name: str, labels: Sequence[Label], table: Table) -> Annotator:
@@ -255,7 +295,10 @@ def _disputed(table: Table, level: Level) -> tuple[Disputed, ...]:
     apart: dict[int, float] = defaultdict(float)
     most = max(len(table.answers) - 1, 1)
     for row, one, other in _pairs_of_answers(table):
-        apart[row] += (other - one) / most if level == "ordinal" else 1.0
+        if table.distances is not None:
+            apart[row] += float(table.distances[one, other])
+        else:
+            apart[row] += (other - one) / most if level == "ordinal" else 1.0
     found = []
     for row, distance in apart.items():
         count = int(table.each[row])

@@ -23,7 +23,7 @@ class Answered:
         where: file and line or task, for messages.
         task_id: as exported; anything, where the file was altered.
         annotator: who.
-        answer: a number, a text, or of a pair a, b or tie.
+        answer: a number, a text, labels, or of a pair a, b or tie.
         content_id: of the snapshot, where the file tells it in full.
         left: of a pair: which was on the left.
         created_at, seconds, cost, note: as in a label.

@@ -111,11 +111,13 @@ def _question(guideline: Guideline) -> dict[str, Any]:
         sides = ("left", *([TIE] if asks.ties else []), "right")
         options = sides if asks.pair else asks.answers
         settings = {
-            "type": "label_selection",
+            "type": "multi_label_selection" if asks.several else "label_selection",
             "options": [{"value": each, "text": each} for each in options],
             "visible_options": max(3, len(options)),
+            **({"options_order": "natural"} if asks.several else {}),
         }
-    return {"name": ANSWER, "title": asks.question, "required": True, "settings": settings}
+    required = not asks.several  # none of the labels is an answer, too
+    return {"name": ANSWER, "title": asks.question, "required": required, "settings": settings}
 
 
 def _record(guideline: Guideline, task: Task, seed: int) -> dict[str, Any]:

@@ -131,7 +131,7 @@ def _label(
         "row_id": cites.row_id,
         "task_id": each.task_id,
         "annotator": each.annotator,
-        asks.key: each.answer,
+        asks.key: asks.in_order(each.answer),
         "guideline": cites.guideline,
         "left": each.left,
         "created_at": each.created_at,

@@ -24,7 +24,7 @@ NAME = re.compile(r"[a-z][a-z0-9_-]{0,63}")
 CITATION = re.compile(rf"({NAME.pattern})@([0-9a-f]{{12}})")
 
 Kind = Literal["rating", "pairwise", "choice", "text"]
-Answer = int | str
+Answer = int | str | tuple[str, ...]
 A, B, TIE = "a", "b", "tie"
 MOST_STEPS = 10
 
@@ -66,6 +66,7 @@ class Question(BaseModel):
         ties: of `pairwise`: whether neither may be better.
         labels: of a choice.
         ordered: of a choice: whether labels are written from the least to the most.
+        several: of a choice: whether any number of labels may be chosen, also none.
         price: what is paid for a label, where somebody is paid.
     """
 
@@ -79,12 +80,13 @@ class Question(BaseModel):
     ties: bool = True
     labels: tuple[str, ...] = ()
     ordered: bool = False
+    several: bool = False
     price: Price | None = None
 
     @model_validator(mode="after")
     def _fits_its_kind(self) -> Self:
         belongs = {"scale": "rating", "pair": "pairwise", "ties": "pairwise"}
-        belongs |= {"labels": "choice", "ordered": "choice"}
+        belongs |= {"labels": "choice", "ordered": "choice", "several": "choice"}
         for name, kind in belongs.items():
             if name in self.model_fields_set and self.kind != kind:
                 raise ValueError(f"`{name}` is for the kind {kind}, not for {self.kind}")
@@ -99,6 +101,8 @@ class Question(BaseModel):
                 raise ValueError("`labels` must have 2 to 100 labels, none of them empty")
             if len(set(self.labels)) < len(self.labels):
                 raise ValueError("`labels` has one label twice")
+            if self.ordered and self.several:
+                raise ValueError("`several` labels have no order: leave out `ordered`")
         if not self.shown:
             raise ValueError("`fields` must name the columns that annotators see")
         if len(set(self.shown)) < len(self.shown):
@@ -111,8 +115,8 @@ class Question(BaseModel):
         return (*self.fields, *(self.pair or ()))
 
     @property
-    def answers(self) -> tuple[Answer, ...]:
-        """What may be answered, in order; empty for texts."""
+    def answers(self) -> tuple[int | str, ...]:
+        """What may be answered, or be among several labels, in order; empty for texts."""
         if self.kind == "rating":
             low, high = self.scale or (1, 5)
             return tuple(range(low, high + 1))
@@ -123,6 +127,8 @@ class Question(BaseModel):
     @property
     def key(self) -> str:
         """The field of a label that holds the answer."""
+        if self.several:
+            return "choices"
         return {"rating": "score", "pairwise": "preferred", "choice": "label", "text": "text"}[
             self.kind
         ]
@@ -136,10 +142,31 @@ class Question(BaseModel):
         if self.kind == "text":
             sound = isinstance(answer, str) and answer.strip() != ""
             return None if sound else "the answer is to be a text that is not empty"
-        if type(answer) in (int, str) and answer in self.answers:
+        if self.several:
+            if not isinstance(answer, list | tuple):
+                return f"{str(answer)[:80]!r} is no list of labels"
+            unknown = [each for each in answer if each not in self.labels]
+            if not unknown and len(set(answer)) == len(answer):
+                return None
+            answer = unknown[0] if unknown else ", ".join(answer)
+        elif type(answer) in (int, str) and answer in self.answers:
             return None
         allowed = ", ".join(str(each) for each in self.answers)
-        return f"{str(answer)[:80]!r} is no answer; one of {allowed}"
+        some = "each once, of" if self.several else "one of"
+        return f"{str(answer)[:80]!r} is no answer; {some} {allowed}"
+
+    def in_order(self, answer: Any) -> Answer:
+        """An answer as labels have it: several labels in the guideline's order."""
+        if self.several:
+            return tuple(each for each in self.labels if each in answer)
+        return answer
+
+
+def said(answer: Answer) -> str:
+    """An answer as it is shown to people."""
+    if isinstance(answer, tuple):
+        return " + ".join(answer) or "none of them"
+    return str(answer)
 
 
 @dataclass(frozen=True)

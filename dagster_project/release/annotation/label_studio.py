@@ -19,6 +19,8 @@ from dagster_project.release.annotation.task import Task, left_of
 
 ANSWER, TIED = "answer", "tie"
 ANYBODY = "label-studio"
+SEVERAL = "several choices"
+"""The kind of tasks to which any number of labels is an answer, also none."""
 
 
 def files(guideline: Guideline, tasks: Sequence[Task], seed: int) -> dict[str, bytes]:
@@ -107,7 +109,8 @@ def _controls(guideline: Guideline, target: str) -> list[str]:
         most = asks.answers[-1]
         return [f'<Rating name="{ANSWER}" toName="{target}" maxRating="{most}" required="true"/>']
     choices = "".join(f"<Choice value={quoteattr(str(each))}/>" for each in asks.answers)
-    opening = f'<Choices name="{ANSWER}" toName="{target}" choice="single" required="true">'
+    how = 'choice="multiple"' if asks.several else 'choice="single" required="true"'
+    opening = f'<Choices name="{ANSWER}" toName="{target}" {how}>'
     return [f"{opening}{choices}</Choices>"]
 
 
@@ -119,7 +122,7 @@ def _data(guideline: Guideline, task: Task, seed: int) -> dict[str, Any]:
         "content_id": task.content_id,
         "row_id": task.row_id,
         "guideline": task.guideline,
-        "kind": asks.kind,
+        "kind": SEVERAL if asks.several else asks.kind,
     }
     data |= {f"field_{n}": task.fields[column] for n, column in enumerate(asks.fields, 1)}
     if asks.pair:
@@ -144,6 +147,8 @@ def _answer(result: list[Any], data: dict[str, Any]) -> Any:
         return of_sides(value["selected"], data.get("left_is"))
     if "rating" in value:
         return value["rating"]
+    if data.get("kind") == SEVERAL:
+        return value.get("choices", [])
     listed = value.get("choices", value.get("text"))
     only = listed[0] if isinstance(listed, list) and len(listed) == 1 else listed
     if data.get("kind") == "rating" and isinstance(only, str) and only.isdigit():

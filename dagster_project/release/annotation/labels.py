@@ -12,11 +12,11 @@ from typing import Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from dagster_project.errors import SeedbedError
-from dagster_project.release.annotation.guideline import Answer
+from dagster_project.release.annotation.guideline import Answer, said
 from dagster_project.release.annotation.task import cited
 from dagster_project.warehouse.store import exclusive, write_atomically
 
-ANSWERS = ("score", "preferred", "label", "text")
+ANSWERS = ("score", "preferred", "label", "choices", "text")
 MOST_LISTED = 20
 
 
@@ -25,7 +25,7 @@ class LabelsRefused(SeedbedError):
 
 
 class Label(BaseModel):
-    """What one person answered about one row. Exactly one of the four kinds of answer is there.
+    """What one person answered about one row. Exactly one of the five kinds of answer is there.
 
     Attributes:
         version, content_id, row_id: the row, in the snapshot with this content id.
@@ -34,6 +34,7 @@ class Label(BaseModel):
         score: of a rating.
         preferred: of a pair: a, b or tie.
         label: of a choice.
+        choices: of a choice of several labels, in the guideline's order; perhaps none.
         text: of a text.
         guideline: citation of the guideline.
         left: of a pair: which of the two was shown on the left.
@@ -53,6 +54,7 @@ class Label(BaseModel):
     score: int | None = None
     preferred: Literal["a", "b", "tie"] | None = None
     label: str | None = None
+    choices: tuple[str, ...] | None = None
     text: str | None = None
     guideline: str
     left: Literal["a", "b"] | None = None
@@ -174,8 +176,8 @@ def merge(path: Path, placed: Sequence[Placed], *, replace: bool = False) -> Mer
                 continue
             if earlier is not None and not replace:
                 problems.append(
-                    f"{each.where}: {each.label.annotator} answered {str(earlier.answer)[:80]!r} to "
-                    f"{each.label.task_id} before, and now {str(each.label.answer)[:80]!r}"
+                    f"{each.where}: {each.label.annotator} answered {said(earlier.answer)[:80]!r} to "
+                    f"{each.label.task_id} before, and now {said(each.label.answer)[:80]!r}"
                 )
             added += earlier is None
             replaced += earlier is not None

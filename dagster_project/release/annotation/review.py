@@ -122,7 +122,7 @@ class Review:
             "row_id": task.row_id,
             "task_id": task.task_id,
             "annotator": self.annotator,
-            asks.key: answer,
+            asks.key: asks.in_order(answer),
             "guideline": task.guideline,
             "left": left,
             "created_at": self.now().replace(microsecond=0),

@@ -106,6 +106,7 @@ class ReviewServer:
             annotator=html.escape(review.annotator),
             guideline=_as_html(review.guideline),
             kind=review.guideline.asks.kind,
+            several="yes" if review.guideline.asks.several else "",
             buttons=html.escape(json.dumps(answers_and_keys(review.guideline))),
         )
         return web.Response(text=shown, content_type="text/html", charset="utf-8")

@@ -89,10 +89,16 @@ def test_who_errs_weighs_less(guideline) -> None:
         given = {"a": right, "b": right} | guesses
         labels += [label(task, who, label=answers[place]) for who, place in given.items()]
     votes, weighted = (settle(labels, asks, method) for method in ("majority", "weighted"))
-    assert sum(each.place != right for each, right in zip(votes, truth, strict=True)) > 5
-    assert [each.place for each in weighted] == truth
+    assert (
+        sum(
+            each.answer != asks.asks.answers[right]
+            for each, right in zip(votes, truth, strict=True)
+        )
+        > 5
+    )
+    assert [each.answer for each in weighted] == [answers[place] for place in truth]
     assert all(each.support > 0.9 for each in weighted)
-    assert all(each.place is None for each in settle(labels, asks, least=1.1))
+    assert all(each.answer is None for each in settle(labels, asks, least=1.1))
 
 
 def test_several_guidelines_in_a_file(labelled, out, desk) -> None:

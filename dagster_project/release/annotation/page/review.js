@@ -2,6 +2,7 @@
 
 const at = (id) => document.getElementById(id);
 const kind = document.body.dataset.kind;
+const several = document.body.dataset.several !== "";
 const answers = JSON.parse(document.body.dataset.buttons);
 const arrows = { ArrowLeft: "←", ArrowRight: "→" };
 
@@ -43,6 +44,7 @@ function show(state) {
   texts(at("fields"), task.fields);
   texts(at("sides"), task.sides.map((text, n) => ({ name: n ? "Right" : "Left", text })));
   at("note").value = at("text").value = "";
+  for (const button of pressed()) button.setAttribute("aria-pressed", "false");
   document.activeElement.blur();
   window.scrollTo(0, 0);
   seen = 0;
@@ -69,6 +71,21 @@ async function send(act, body) {
   }
 }
 
+function pressed() {
+  return [...document.querySelectorAll("#buttons [aria-pressed=true]")];
+}
+
+function choose(value) {
+  if (!several) return answer(value);
+  const button = [...document.querySelectorAll("#buttons [aria-pressed]")]
+    .find((each) => each.dataset.answer === value);
+  button.setAttribute("aria-pressed", String(button.getAttribute("aria-pressed") !== "true"));
+}
+
+function save() {
+  answer(pressed().map((each) => each.dataset.answer));
+}
+
 function answer(value) {
   if (task === null) return;
   const hidden = document.visibilityState === "hidden";
@@ -92,7 +109,8 @@ document.addEventListener("keydown", (event) => {
   }
   if (event.repeat || event.ctrlKey || event.metaKey || event.altKey) return;
   const chosen = answers.find((each) => each.key === event.key);
-  if (chosen) answer(chosen.value);
+  if (chosen) choose(chosen.value);
+  else if (several && event.key === "Enter") save();
   else if (event.key === "s") send("skip");
   else if (event.key === "u") send("undo");
   else if (event.key === "n") at("note").focus();
@@ -104,7 +122,14 @@ for (const each of answers) {
   const button = element("button", `${each.text} `, { type: "button" });
   button.dataset.answer = each.value;
   if (each.key) button.append(element("kbd", arrows[each.key] || each.key));
-  button.addEventListener("click", () => answer(each.value));
+  if (several) button.setAttribute("aria-pressed", "false");
+  button.addEventListener("click", () => choose(each.value));
+  at("buttons").append(button);
+}
+if (several) {
+  const button = element("button", "Save ", { type: "button" });
+  button.append(element("kbd", "Enter"));
+  button.addEventListener("click", save);
   at("buttons").append(button);
 }
 if (kind === "text") {
