@@ -16,8 +16,10 @@ from dagster_project.warehouse.store import Store
 LOOKED_AT = 3_000
 """Rows by which it is told; `seedbed coverage` looks at more."""
 TOPIC_ROWS = 1_000
-SHOWN = 4
+SHOWN = 3
 """Values of an axis that are named."""
+LONGEST = 34
+"""Characters of a value that are shown: a wider table is cut off by the page."""
 
 
 def coverage_metadata(store: Store, plan: Plan, outcome: Outcome) -> dict[str, Any]:
@@ -40,17 +42,22 @@ def coverage_metadata(store: Store, plan: Plan, outcome: Outcome) -> dict[str, A
             [
                 {
                     "axis": axis.axis,
+                    "told of": f"{axis.told / found.report.looked_at:.0%}",
                     "most frequent": ", ".join(
-                        f"{value.value} {value.share:.0%}"
+                        f"{_short(value.value)} {value.share:.0%}"
                         for value in sorted(axis.values, key=lambda each: -each.rows)[:SHOWN]
                     ),
-                    "as varied as": f"{axis.effective:.1f} equal values",
-                    "how it is told": axis.how,
+                    "effective values": round(axis.effective, 1),
                 }
                 for axis in found.report.axes
+                if axis.told
             ]
         )
     }
     with suppress(NoMap):
         shown["map"] = dg.MetadataValue.md(picture(map_picture(found)))
     return shown
+
+
+def _short(value: str) -> str:
+    return value if len(value) <= LONGEST else value[: LONGEST - 1] + "…"

@@ -57,7 +57,6 @@ def materialization_metadata(store: Store, plan: Plan, outcome: Outcome) -> dict
             "status": "unchanged since it was built" if outcome.reused else manifest.status,
             **arena_metadata(connection),
             **loop_metadata(store, plan, outcome),
-            **coverage_metadata(store, plan, outcome),
             **synthesis_metadata(connection),
             "flow_of_rows": dg.MetadataValue.md(flow_picture(_flow(steps), rows_in)),
             "flow_of_rows_by_rule": dg.MetadataValue.md(
@@ -70,6 +69,7 @@ def materialization_metadata(store: Store, plan: Plan, outcome: Outcome) -> dict
             "seeds": table(_seeds(connection)),
             "measured_by_steps": table(_metrics(connection)),
             "sample": table(_sample(connection)),
+            **coverage_metadata(store, plan, outcome),
             "rows_in": rows_in,
             "rows_removed": removed,
             "removed_share": round(removed / rows_in, 4) if rows_in else 0.0,
