@@ -164,9 +164,7 @@ def history(
         )
         for entry in entries:
             for note in entry.erasures:
-                console.print(
-                    f"{entry.snapshot_id}: {note.rows:,} rows were {escape(note.told)}"
-                )
+                console.print(f"{entry.snapshot_id}: {note.rows:,} rows were {escape(note.told)}")
 
 
 def sample(
