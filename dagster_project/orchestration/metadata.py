@@ -23,6 +23,7 @@ from dagster_project.orchestration.synthesis_metadata import synthesis_metadata
 from dagster_project.orchestration.tables import one, records, table
 from dagster_project.quality.gate import Outcome
 from dagster_project.recipe.model import VersionInput
+from dagster_project.release.annotation.paid import annotation_dollars
 from dagster_project.warehouse.connect import open_snapshot
 from dagster_project.warehouse.landing import block_folder, read_source
 from dagster_project.warehouse.manifest import InputReference, snapshot_path
@@ -76,6 +77,7 @@ def materialization_metadata(store: Store, plan: Plan, outcome: Outcome) -> dict
             "rows_quarantined": one(connection, "SELECT count(*) FROM quarantine"),
             "seconds": round(one(connection, "SELECT coalesce(sum(seconds), 0) FROM steps"), 3),
             "spend_dollars": float(spend),
+            "annotation_dollars": annotation_dollars(store, str(plan.name)) or None,
             "snapshot": f"{manifest.version}@{manifest.snapshot_id}",
             "snapshot_file": dg.MetadataValue.path(str(snapshot_path(store, manifest))),
             "recipe_id": manifest.recipe_id,

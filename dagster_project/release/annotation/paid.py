@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from dagster_project.identity import digest
-from dagster_project.llm.books import books_of
+from dagster_project.llm.books import books_of, ledger
 from dagster_project.llm.entries import Entry, enter
 from dagster_project.llm.money import dollars
 from dagster_project.recipe.loading import load_recipes
@@ -38,6 +38,12 @@ def enter_labels(store: Store, labels: Iterable[Label]) -> int:
             if label.cost
         ],
     )
+
+
+def annotation_dollars(store: Store, version: str) -> float:
+    """What the labels of a version's rows have cost so far, US dollars."""
+    posts = (post for post in ledger(store, version) if post.purpose == PURPOSE)
+    return dollars(sum(post.charge.picodollars for post in posts))
 
 
 def require_room(workspace: Workspace, version: str, labels: int, cost: float) -> None:

@@ -13,6 +13,7 @@ from dagster_project.recipe.problems import DeclarationError
 from dagster_project.release.annotation.collect import collect
 from dagster_project.release.annotation.guideline import Guidelines, Price
 from dagster_project.release.annotation.labels import read_labels
+from dagster_project.release.annotation.paid import annotation_dollars
 from dagster_project.release.annotation.review import Review
 from dagster_project.release.annotation.task import TasksRefused
 from tests.release.annotation.labelling import label, lines, written
@@ -44,6 +45,8 @@ def test_an_import_enters_each_label_once(paid, out) -> None:
     corrected = [label(tasks[0], "ann", score=1)]
     collect(paid.workspace, [written(paid.root / "new.jsonl", corrected)], into, replace=True)
     assert spent(paid) == 6 * picodollars(0.08)
+    assert annotation_dollars(paid.store, "a/v1") == 0.48
+    assert annotation_dollars(paid.store, "b/v1") == 0
     (post,) = ledger(paid.store, "a/v1")
     assert (post.purpose, post.calls, post.model) == ("annotation", 6, tasks[0].guideline)
     assert {each.cost for each in read_labels(into)} == {0.08}
