@@ -7,11 +7,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import duckdb
 import polars as pl
-import pyarrow as pa
 
 from dagster_project.errors import SeedbedError
 from dagster_project.identity import canonical_json, digest
@@ -19,6 +18,9 @@ from dagster_project.warehouse.failpoints import failpoint
 from dagster_project.warehouse.schema import FORMAT, TABLES
 from dagster_project.warehouse.store import Store
 from dagster_project.workspace import VersionName
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 BUILDING = ".building-"
 
