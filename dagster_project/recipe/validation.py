@@ -56,6 +56,7 @@ def problems_of(
             allowed = tuple(_fields(model, location[:-1]))
         elif kind == "missing":
             message, found = "is required", None
+            allowed = tuple(_values(model, location))
         elif kind == "literal_error":
             message = "not an allowed value"
             expected = (item.get("ctx") or {}).get("expected", "")
@@ -71,6 +72,26 @@ def problems_of(
 
 def _fields(model: type[BaseModel], location: Sequence[str | int]) -> list[str]:
     """The field names allowed at `location` below `model`."""
+    candidates = _models_at(model, location)
+    return [f.alias or name for name, f in candidates[0].model_fields.items()] if candidates else []
+
+
+def _values(model: type[BaseModel], location: Sequence[str | int]) -> list[str]:
+    """The values of the field at `location` below `model`, where they are few and known."""
+    fields = (
+        field
+        for candidate in _models_at(model, location[:-1])
+        for name, field in candidate.model_fields.items()
+        if location and location[-1] in (name, field.alias)
+    )
+    found = next(fields, None)
+    if found is None or typing.get_origin(found.annotation) is not typing.Literal:
+        return []
+    return [str(value) for value in typing.get_args(found.annotation)]
+
+
+def _models_at(model: type[BaseModel], location: Sequence[str | int]) -> list[type[BaseModel]]:
+    """The models that may stand at `location` below `model`."""
     candidates = [model]
     for part in location:
         named = [candidate for candidate in candidates if candidate.__name__ == part]
@@ -84,7 +105,7 @@ def _fields(model: type[BaseModel], location: Sequence[str | int]) -> list[str]:
             candidates = named
         elif fields:
             candidates = list(_models(fields[0].annotation))
-    return [f.alias or name for name, f in candidates[0].model_fields.items()] if candidates else []
+    return candidates
 
 
 def _branches(model: type[BaseModel]) -> Iterable[type[BaseModel]]:

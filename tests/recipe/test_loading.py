@@ -51,7 +51,7 @@ def test_a_good_recipe_is_named_by_its_path(tmp_path: Path) -> None:
             GOOD.replace("{files: rows.jsonl}", "{file: rows.jsonl}"),
             ["v1.yaml:4: inputs.a:", "exactly one of version, files"],
         ),
-        (GOOD.replace("phase: sft\n", ""), ["phase: is required"]),
+        (GOOD.replace("phase: sft\n", ""), ["phase: is required; allowed: ", "sft"]),
         (GOOD + "steps:\n  - {a: {}, b: {}}\n", ["v1.yaml:6: steps.0:", "found a, b"]),
         (GOOD + "licence: 5\n", ["v1.yaml:5: licence: text is expected; write it in quotes"]),
         (GOOD + "limits: {quarantine: 2}\n", ["limits.quarantine: must be 1.0 or less; found 2"]),
