@@ -123,9 +123,10 @@ def _looks_at_one_row(expression: pl.Expr) -> bool:
 def _refuse_overwriting(step: PlannedStep, schema: pl.Schema, measured: list[str]) -> None:
     for name in measured:
         if name in schema:
+            has_prefix = "prefix" in type(step.operator).model_fields
+            mend = "`prefix: second_` puts `second_` before it" if has_prefix else "rename that one"
             raise RunStopped(
-                f"step {step.name}: it measures {name!r}, but there is such a column already; "
-                "give the measured column another name"
+                f"step {step.name}: it measures {name!r}, but there is such a column already; {mend}"
             )
 
 

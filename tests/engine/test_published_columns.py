@@ -73,3 +73,14 @@ def test_durations_are_published_as_the_message_says(space) -> None:
         space.recipe("a/v1", recipe.replace("{STEP}", step))
         space.publish("a/v1")
         assert sample(space.store, VersionName("a", "v1"), 1)["took"].to_list() == [found]
+
+
+def test_two_steps_that_measure_the_same_are_told_apart_by_a_prefix(space) -> None:
+    space.jsonl("rows.jsonl", [{"text": f"row {'x' * n}"} for n in range(9)])
+    head = "inputs: {all: {files: rows.jsonl}}\nsteps:\n"
+    twice = "".join(f"  - select_longest: {{columns: [text], rows: {n}}}\n" for n in (6, 3))
+    space.recipe("d/v1", head + twice)
+    with pytest.raises(RunStopped, match=r"`prefix: second_` puts `second_` before it"):
+        space.publish("d/v1")
+    space.recipe("d/v1", head + twice.replace("rows: 3", "rows: 3, prefix: second_"))
+    assert space.publish("d/v1").manifest.rows == 3
