@@ -39,7 +39,9 @@ from tests.conftest import Space
 from tests.engine.erasure.erasing import REASON, carried_out, places
 
 CANARY = "Xanthippe of Zwolle keeps four purple herons in her shed and tells nobody why"
-VERSIONS = ("ref/v1", "a/v1", "b/v1", "c/v1", "e/v1")
+PART = "keeps four purple herons in her shed"
+"""What the exam has of it, too, and a pair of alike texts tells."""
+VERSIONS = ("ref/v1", "a/v1", "b/v1", "c/v1", "e/v1", "f/v1")
 
 RAW = """
 inputs: {log: {files: log.jsonl}}
@@ -60,6 +62,13 @@ NEVER = """
 description: it fails
 expectations:
   - expect_table_row_count_to_equal: {value: 3}
+"""
+BROKEN = """
+limits: {quarantine: 1}
+inputs: {raw: {version: a/v1}}
+steps:
+  - map_columns:
+      add: {n: "CAST(CASE WHEN text LIKE 'X%' THEN text ELSE '1' END AS INTEGER)"}
 """
 COMPARED = """
 inputs: {raw: {version: a/v1}}
@@ -97,6 +106,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Space:
     space.suite("never", NEVER)
     space.recipe("d/v1", RAW + "checks:\n  - never\n")
     space.recipe("e/v1", COMPARED)
+    space.recipe("f/v1", BROKEN)
     for name in (*VERSIONS, "d/v1"):
         space.publish(name)
     space.publish("a/v1", sample=1000)
@@ -117,9 +127,19 @@ def rows_of(space: Space, name: str) -> list[tuple]:
 def test_it_is_gone_from_every_byte_and_a_build_does_not_bring_it_back(planted: Space) -> None:
     store = planted.store
     before = places(store.root, CANARY)
-    assert len([place for place in before if "table" in place]) == 5
+    tables = {place.split("/")[-3] + place.split(":")[-1] for place in before if "table" in place}
+    assert tables == {
+        *(f"{name} table rows" for name in "abcd"),
+        "f table dispositions",
+        "f table quarantine",
+    }
+    assert any("table pairs" in place for place in places(store.root, PART))
     plan = erased_row(planted)
     assert places(store.root, CANARY) == []
+    assert not any("table pairs" in place for place in places(store.root, PART))
+    with connect(store) as connection:
+        hashes = 'SELECT count(*) FROM "a/v1".row_hashes'
+        assert connection.execute(hashes).fetchall() == [(17,)]
     assert verify(store).damage == ()
     assert verify(store).leftovers == ()
     assert (plan.asked, plan.records, plan.alike) == (1, 2, 1)
@@ -155,6 +175,7 @@ def test_a_plan_changes_nothing(planted: Space) -> None:
         ("c/v1", "current"): 1,
         ("d/v1", "rejected"): 2,
         ("e/v1", "current"): 0,
+        ("f/v1", "current"): 0,
     }
 
 
