@@ -42,8 +42,8 @@ def erase(
         str | None,
         typer.Option(
             "--input",
-            help="An input of the version: --where is over its records, as they were landed; "
-            "for rows that no version has, as they were filtered out.",
+            help="An input of the version: --where is over its records, as they were landed, and their "
+            "file, line and raw text; for rows that no version has, as they were filtered out.",
         ),
     ] = None,
     reason: Annotated[str, typer.Option(help="Why; it is kept, and told in their place.")] = "",

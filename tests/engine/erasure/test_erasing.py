@@ -340,3 +340,23 @@ def test_records_that_no_version_has(planted: Space) -> None:
             plan_erasure(store, versions=[version], where=where, source=source)
     with pytest.raises(ErasureRefused, match="b/v1 has no external input 'raw': it has none"):
         plan_erasure(store, versions=[SnapshotAddress.parse("b/v1")], where="true", source="raw")
+
+
+def test_records_that_cannot_be_read(space: Space) -> None:
+    broken = f"{CANARY} {{"
+    rows = [{"text": "one"}, {"text": "two", "file": "mine"}]
+    space.jsonl("log.jsonl", [rows[0], broken, rows[1]])
+    space.recipe("a/v1", "limits: {quarantine: 1}\ninputs: {log: {files: log.jsonl}}\n")
+    space.publish("a/v1")
+    store, version = space.store, SnapshotAddress.parse("a/v1")
+    assert places(store.root, CANARY) != []
+    named = {"line = 3": 1, "file = 'mine'": 1, "text = 'one'": 1, "raw LIKE 'X%'": 1, "true": 3}
+    for where, count in named.items():
+        plan = plan_erasure(store, versions=[version], where=where, source="log").plan
+        assert plan.asked == count, where
+    carried_out(store, plan_erasure(store, versions=[version], where="raw LIKE 'X%'", source="log"))
+    assert places(store.root, CANARY) == []
+    assert verify(store).damage == ()
+    space.publish("a/v1")
+    assert places(store.root, CANARY) == []
+    assert len(rows_of(space, "a.v1")) == 2
