@@ -73,7 +73,8 @@ steps:
 }
 
 
-def _rows(path: Path, prompt: str, answer: str) -> list[tuple[str, str]]:
+def read(path: Path, prompt: str, answer: str) -> list[tuple[str, str]]:
+    """Pairs of a public set's file, without those that lack a side."""
     read = json.loads(path.read_text()) if path.suffix == ".json" else _lines(path)
     return [(row[prompt], row[answer]) for row in read if row.get(prompt) and row.get(answer)]
 
@@ -89,12 +90,12 @@ def _write(path: Path, rows: list[tuple[str, str]]) -> None:
 
 def prepare(data: Path, folder: Path, seeds: int, models: str, budgets: str) -> None:
     """Write rows and recipes to a folder."""
-    maths = _rows(data / "gsm8k/train.jsonl", "question", "answer")
-    exam = _rows(data / "gsm8k/test.jsonl", "question", "answer")[:HELD_OUT]
+    maths = read(data / "gsm8k/train.jsonl", "question", "answer")
+    exam = read(data / "gsm8k/test.jsonl", "question", "answer")[:HELD_OUT]
     others = [
         row
         for name in SETS.values()
-        for row in _rows(data / "gpteacher" / name, "instruction", "response")
+        for row in read(data / "gpteacher" / name, "instruction", "response")
     ]
     _write(folder / "exam.jsonl", exam)
     _write(folder / "examples.jsonl", maths[:EXAMPLES])

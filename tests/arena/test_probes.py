@@ -67,6 +67,22 @@ def test_the_embedding_map_sees_shuffled_answers():
     assert not EmbeddingMap(of_topic).scores(train.clear(), test).any()
 
 
+def test_contestants_that_share_rows_share_what_the_map_is_trained_on():
+    asked: list[str] = []
+
+    def embed(texts):
+        asked.extend(texts)
+        return of_topic(texts)
+
+    train, test = rows(400), rows(5, seed=1)
+    EmbeddingMap(embed, most=50).scores(train, test)
+    first, asked[:] = set(asked), []
+    EmbeddingMap(embed, most=50).scores(train.reverse().tail(200), test)
+    both = set(train.head(200)["prompt"])
+    assert len(first & both) > 10
+    assert first & both <= set(asked)
+
+
 @given(st.lists(st.text(max_size=40), min_size=1, max_size=8))
 def test_texts_are_their_tokens(texts):
     tokens, first = tokenized(texts)

