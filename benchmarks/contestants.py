@@ -1,9 +1,10 @@
 """What a contestant of 10,000 rows costs in the arena, by the quick models.
 
 `python -m benchmarks.contestants FOLDER`, with a folder that holds `gpteacher/*.json` and
-`gsm8k/train.jsonl`. Rows of maths, code, tool use and role plays are drawn at random into two parts of 10,000 and the held-out rest. One part is the
-contestant of a first contest, the other of a second, which finds the vectors of what is held out
-remembered, and none of its own. Each is measured from the declaration to the published version.
+`gsm8k/train.jsonl`. Rows of maths, code, tool use and role plays are drawn at random into two parts of
+10,000 and the held-out rest. One part is the contestant of a first contest, the other of a second, which
+finds the vectors of what is held out remembered, and none of its own. Each is measured from the
+declaration to the published version.
 """
 
 from __future__ import annotations
@@ -39,7 +40,11 @@ def prepare(data: Path, folder: Path) -> None:
     """Write rows and recipes to a folder."""
     sets = sorted({*SETS.values(), "toolformer-dedupe-only-dataset.json"})
     found = [
-        *(row for name in sets for row in read(data / "gpteacher" / name, "instruction", "response")),
+        *(
+            row
+            for name in sets
+            for row in read(data / "gpteacher" / name, "instruction", "response")
+        ),
         *read(data / "gsm8k/train.jsonl", "question", "answer"),
     ]
     pairs = sorted(set(found))
