@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -26,21 +25,23 @@ if "NUMBA_CACHE_DIR" not in os.environ and os.access(_FOLDER, os.W_OK):
     os.environ["NUMBA_CACHE_DIR"] = str(_FOLDER / "__pycache__" / f"numba-{_digest()}")
 
 
-def _load_numba() -> None:
-    """Load numba, without what it loads only to see whether it is there: scipy's linear algebra and cffi
-    cost a third of a second, and no kernel uses them. Other compiled code of this process finds them
-    when it needs them, cffi if it was imported before."""
-    unseen = {"scipy.linalg", "cffi"} - sys.modules.keys()
-    sys.modules.update(dict.fromkeys(unseen))  # type: ignore[arg-type]  # None: not to be imported
-    try:
-        from numba.core.registry import cpu_target
+def _load_without_compiling() -> None:
+    """Have numba load what is compiled of these kernels without all that it compiles with, which costs
+    some 0.3 to 0.6 CPU seconds: it is loaded when something is compiled. Other code of this process
+    is loaded as ever."""
+    from numba.core.caching import Cache
+    from numba.core.runtime import rtsys
 
-        target: Any = cpu_target
-        target.typing_context.refresh()
-        target.target_context.refresh()
-    finally:
-        for name in unseen:
-            del sys.modules[name]
+    with_compiler = Cache.load_overload
+
+    def load_overload(cache: Any, signature: object, context: object) -> object:
+        if not cache._py_func.__module__.startswith(__name__):
+            return with_compiler(cache, signature, context)
+        rtsys.initialize(context)
+        with cache._guard_against_spurious_io_errors():
+            return cache._load_overload(signature, context)
+
+    Cache.load_overload = load_overload
 
 
-_load_numba()
+_load_without_compiling()
