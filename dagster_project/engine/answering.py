@@ -145,11 +145,8 @@ class Answering:
 
 
 @contextmanager
-def answering(plan: Plan, store: Store) -> Iterator[Answering | None]:
-    """What answers the operators of a plan; None where none of them asks."""
-    if not plan.calls:
-        yield None
-        return
+def answering(plan: Plan, store: Store) -> Iterator[Answering]:
+    """What answers the operators of a plan."""
     answers = Answering(plan, store)
     try:
         yield answers

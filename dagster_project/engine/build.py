@@ -6,12 +6,12 @@ import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import polars as pl
 
 from dagster_project.engine.accounts import Accounts, StepCount
 from dagster_project.engine.ancestry import ancestors, synthetic_rows, teachers
-from dagster_project.engine.answering import Answering
 from dagster_project.engine.background import Background
 from dagster_project.engine.batch import (
     CHANGED,
@@ -50,6 +50,9 @@ from dagster_project.operators.base import SplitOperator
 from dagster_project.warehouse.snapshot import SnapshotBuilder
 from dagster_project.warehouse.store import Store
 from dagster_project.workspace import Workspace
+
+if TYPE_CHECKING:
+    from dagster_project.engine.answering import Answering
 
 
 @dataclass(frozen=True)

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import polars as pl
 
 from dagster_project.engine.accounts import RuleCount, StepCount
-from dagster_project.engine.answering import Answering
 from dagster_project.engine.batch import DISPOSITIONS, dispositions, identified, ledger
-from dagster_project.engine.generation import Generation, Made, made_from_raw
 from dagster_project.engine.inputs import OpenInput, open_landed
 from dagster_project.engine.plan import Plan, PlannedStep, RunStopped
 from dagster_project.engine.schema_flow import flow
@@ -32,6 +31,10 @@ from dagster_project.warehouse.landing import (
 )
 from dagster_project.warehouse.manifest import read_sealed, write_sealed
 from dagster_project.warehouse.store import Store
+
+if TYPE_CHECKING:
+    from dagster_project.engine.answering import Answering
+    from dagster_project.engine.generation import Made
 
 MAX_DEPTH = 65_535
 
@@ -196,6 +199,8 @@ def _make(
     answers: Answering,
     say: Callable[[str], None],
 ) -> tuple[LandedGeneration, LandedSource]:
+    from dagster_project.engine.generation import Generation
+
     _, measured = flow(schema, frozenset(), plan.own_steps(name))
     generation = Generation(
         number,
@@ -235,6 +240,8 @@ def _make(
 
 
 def _candidates(source: LandedSource, store: Store) -> list[Made]:
+    from dagster_project.engine.generation import made_from_raw
+
     paths = [block_folder(store, block.key) / "origin.parquet" for block in source.blocks]
     raw = [text for path in paths for text in pl.read_parquet(path, columns=["raw"])["raw"]]
     return [made_from_raw(text) for text in raw]

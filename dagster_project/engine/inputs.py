@@ -17,15 +17,11 @@ import polars as pl
 from dagster_project.engine.background import Background
 from dagster_project.engine.batch import DISPOSITIONS, PARENT, dispositions, identified
 from dagster_project.engine.chunk import Chunk
-from dagster_project.engine.contest_source import ContestReader
 from dagster_project.engine.plan import Plan, RunStopped
-from dagster_project.engine.sql_source import SqlReader
 from dagster_project.identity import digest
 from dagster_project.operators.acquire.block import Block, Reader
 from dagster_project.operators.acquire.column_types import conform, storable, unify_schemas
 from dagster_project.operators.acquire.files_reader import FilesReader
-from dagster_project.operators.acquire.huggingface_reader import HuggingFaceReader
-from dagster_project.operators.acquire.python_reader import PythonReader
 from dagster_project.operators.acquire.source_files import ReadLimits
 from dagster_project.recipe.model import (
     ContestInput,
@@ -262,16 +258,24 @@ def _reader(
         )
         return reader, "files", ", ".join(source.files)
     if isinstance(source, HuggingFaceInput):
+        from dagster_project.operators.acquire.huggingface_reader import HuggingFaceReader
+
         reader = HuggingFaceReader(source.huggingface, source.config, source.split, source.revision)
         return reader, "huggingface", f"{source.huggingface} [{source.split}]"
     if isinstance(source, PythonInput):
+        from dagster_project.operators.acquire.python_reader import PythonReader
+
         file, _, function = source.python.partition(":")
         path = plan.declared.folder / file
         label = f"{plan.name.dataset}/{source.python}"
         return PythonReader(path, function, source.params, label), "python", label
     if isinstance(source, ContestInput):
+        from dagster_project.engine.contest_source import ContestReader
+
         return ContestReader(store, source, name), "contest", ", ".join(source.versions)
     assert isinstance(source, SqlInput)
+    from dagster_project.engine.sql_source import SqlReader
+
     versions = [VersionName.parse(version) for version in source.versions]
     return SqlReader(store, source.sql, versions, name), "sql", source.sql
 

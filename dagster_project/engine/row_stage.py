@@ -6,12 +6,12 @@ import base64
 import json
 import time
 from collections.abc import Callable, Collection, Sequence
+from typing import TYPE_CHECKING
 
 import polars as pl
 from polars.exceptions import PanicException, ShapeError
 
 from dagster_project.engine.accounts import RuleCount, StepCount
-from dagster_project.engine.answering import Answering
 from dagster_project.engine.batch import (
     CHANGED,
     DISPOSITIONS,
@@ -28,7 +28,6 @@ from dagster_project.engine.batch import (
     user_schema,
 )
 from dagster_project.engine.plan import PlannedStep, RunStopped
-from dagster_project.llm.budget import BudgetReached
 from dagster_project.operators.base import (
     SYSTEM_PREFIX,
     Operator,
@@ -40,6 +39,9 @@ from dagster_project.operators.base import (
 from dagster_project.operators.calling import CallingOperator
 from dagster_project.recipe.problems import no_such
 from dagster_project.warehouse.snapshot import NotConserved
+
+if TYPE_CHECKING:
+    from dagster_project.engine.answering import Answering
 
 ERROR_LENGTH = 500
 NO_PIECES = "no_pieces"
@@ -112,6 +114,8 @@ def _called(
             True,
         )
     assert answers is not None
+    from dagster_project.llm.budget import BudgetReached
+
     columns = list(dict.fromkeys(operator.reads()))
     asked = batch.select(columns).to_dicts() if columns else [{}] * batch.height
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from dagster_project.engine.answering import answering
 from dagster_project.engine.build import Prepared, build, prepare
 from dagster_project.engine.collection import collected_seldom
 from dagster_project.engine.model_memory import ModelMemory
@@ -25,6 +26,9 @@ from dagster_project.warehouse.storage_failure import is_storage_failure
 from dagster_project.warehouse.store import Store
 from dagster_project.warehouse.verified import Verified
 from dagster_project.workspace import VersionName, Workspace
+
+if TYPE_CHECKING:
+    from dagster_project.engine.answering import Answering
 
 
 @dataclass(frozen=True)
@@ -93,7 +97,7 @@ def _materialize(
 ) -> Outcome:
     with (
         building(store, say),
-        answering(plan, store) as answers,
+        _answering(plan, store) as answers,
         remembering(ModelMemory(store)),
     ):
         remove_unfinished(store, plan.name)
@@ -103,6 +107,15 @@ def _materialize(
             if reused is not None:
                 return reused
         return _write_audit_publish(prepared, checks, store, current(store, plan.name), say)
+
+
+def _answering(plan: Plan, store: Store) -> AbstractContextManager[Answering | None]:
+    """What answers the operators of a plan; loaded only where one asks."""
+    if not plan.calls:
+        return nullcontext()
+    from dagster_project.engine.answering import answering
+
+    return answering(plan, store)
 
 
 def _reuse(

@@ -34,12 +34,12 @@ def _load_without_compiling() -> None:
 
     with_compiler = Cache.load_overload
 
-    def load_overload(cache: Any, signature: object, context: object) -> object:
-        if not cache._py_func.__module__.startswith(__name__):
-            return with_compiler(cache, signature, context)
-        rtsys.initialize(context)
-        with cache._guard_against_spurious_io_errors():
-            return cache._load_overload(signature, context)
+    def load_overload(self: Any, sig: Any, target_context: Any) -> Any:
+        if not self._py_func.__module__.startswith(__name__):
+            return with_compiler(self, sig, target_context)
+        rtsys.initialize(target_context)
+        with self._guard_against_spurious_io_errors():
+            return self._load_overload(sig, target_context)
 
     Cache.load_overload = load_overload
 
