@@ -30,7 +30,7 @@ def _load_without_compiling() -> None:
     some 0.3 to 0.6 CPU seconds: it is loaded when something is compiled. Other code of this process
     is loaded as ever."""
     from numba.core.caching import Cache
-    from numba.core.runtime import rtsys
+    from numba.core.runtime.nrt import rtsys
 
     with_compiler = Cache.load_overload
 
